@@ -1,0 +1,34 @@
+"""Puts the carrier together: one aiohttp application with both carriers, the control calls and the page."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from sandbox.carrier import CARRIER, Carrier
+from sandbox.control.routes import add_routes as add_control
+from sandbox.settings import Settings
+from sandbox.twilio.routes import add_routes as add_twilio
+
+LARGEST_BODY = 40 * 1024 * 1024  # SendGrid takes 30 MB and refuses more in its own words
+
+
+async def _client(app: web.Application) -> AsyncIterator[None]:
+    carrier = app[CARRIER]
+    carrier.caller.open()
+    yield
+    await carrier.caller.close()
+
+
+async def _let_go(app: web.Application) -> None:
+    app[CARRIER].hub.close()
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The application; all state hangs on it."""
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app[CARRIER] = Carrier(settings)
+    app.cleanup_ctx.append(_client)
+    app.on_shutdown.append(_let_go)
+    add_twilio(app.router)
+    add_control(app.router)
+    return app

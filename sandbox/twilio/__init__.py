@@ -1,0 +1,1 @@
+"""Twilio's half of the carrier: the Messages resource, its callbacks and what handsets send."""
