@@ -57,6 +57,14 @@ def find(program: str, marks: Iterable[str]) -> list[int]:
     return [pid for pid in pids if is_program(pid, program, marks)]
 
 
+def in_session(leader: int, besides: int = 0) -> list[int]:
+    """Every living process of a session; none on a system without /proc."""
+    if not PROC.is_dir():
+        return []
+    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return sorted(pid for pid in pids if pid != besides and _stat(pid)[3:4] == [str(leader)] and alive(pid))
+
+
 def end(pid: int, steps: Iterable[Step] = GENTLE) -> bool:
     """Send each signal and wait its seconds, until the process is gone; says whether it is."""
     for sign, seconds in steps:

@@ -1,0 +1,1 @@
+"""Programs for whoever works on omega; nothing that serves a request imports them."""
