@@ -111,12 +111,12 @@ class Window(NamedTuple):
     high: float = float("inf")
 
     def holds(self, text: Text) -> bool:
-        """Whether a text was sent within it; one not sent yet counts by when it was made."""
+        """Whether a text was sent within it; one not yet sent counts by its making."""
         return self.low <= int(text.sent_at or text.at) <= self.high
 
 
 def window_of(query: dict[str, str]) -> Window:
-    """Read `DateSent`, `DateSent<` and `DateSent>`: a day, or a UTC time to the second. Raises TwilioError."""
+    """Read `DateSent`, `DateSent<`, `DateSent>`: a day, or a UTC time to the second. Raises TwilioError."""
     low, high = 0.0, float("inf")
     if "DateSent" in query:
         low, high = _moments(query["DateSent"].removesuffix("T00:00:00Z"))  # the SDK's form of a day

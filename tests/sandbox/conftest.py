@@ -37,7 +37,7 @@ def running(omega: Listener, event_key: tuple[str, str]) -> Iterator[Sandbox]:
     }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox"], env=environ, stdout=subprocess.DEVNULL, cwd=ROOT
-    )  # noqa: S603
+    )
     wait_until_up(f"http://127.0.0.1:{port}/faults", process)
     yield Sandbox(f"http://127.0.0.1:{port}", process.pid)
     process.terminate()

@@ -3,12 +3,14 @@
 import socket
 import subprocess
 import time
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 ACCOUNT = "AC00000000000000000000000000000001"
 TOKEN = "11111111111111111111111111111111"
 SENDGRID_KEY = "SG.sandbox.key"
@@ -21,7 +23,7 @@ class RewritingClient(TwilioHttpClient):
         super().__init__(timeout=timeout)
         self.base = urlsplit(base_url)
 
-    def request(self, method, url, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN201 - the SDK's signature
+    def request(self, method, url, *args, **kwargs):  # noqa: ANN001, ANN201 - the SDK's signature
         parts = urlsplit(url)
         return super().request(
             method,

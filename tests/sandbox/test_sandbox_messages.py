@@ -1,16 +1,15 @@
-"""The Messages resource through the real SDK: create, get, list with its pages, change, delete, and the refusals."""
+"""The Messages resource through the real SDK: create, get, list, change, delete, refusals."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
 
-from tests.sandbox.process import ACCOUNT, TOKEN, Sandbox
+from tests.sandbox.process import ACCOUNT, FIXTURES, TOKEN, Sandbox
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 US, CLIENT = "+15017122661", "+15558675310"
 
 
@@ -26,7 +25,7 @@ def shape(value: object) -> object:
     return type(value).__name__
 
 
-def test_create_answers_as_the_real_one(sandbox):
+def test_create_answers_as_the_real_one(sandbox: Sandbox) -> None:
     answer = sandbox.post(To=CLIENT, From=US, Body="Hello from omega")
     real = json.loads((FIXTURES / "twilio_message_201_queued.json").read_text())
     ours = answer.json()
@@ -39,7 +38,7 @@ def test_create_answers_as_the_real_one(sandbox):
     assert list(ours) == list(real)
 
 
-def test_a_messaging_service_is_accepted_without_a_sender(sandbox):
+def test_a_messaging_service_is_accepted_without_a_sender(sandbox: Sandbox) -> None:
     real = json.loads((FIXTURES / "twilio_message_201_accepted_mg.json").read_text())
     ours = sandbox.post(
         To=CLIENT, MessagingServiceSid=real["messaging_service_sid"], Body="Hello from omega"
@@ -48,7 +47,7 @@ def test_a_messaging_service_is_accepted_without_a_sender(sandbox):
     assert shape(ours) == shape(real)
 
 
-def test_the_sdk_creates_and_reads(sandbox):
+def test_the_sdk_creates_and_reads(sandbox: Sandbox) -> None:
     client = sandbox.client()
     made = client.messages.create(to=CLIENT, from_=US, body="Hi ☀")
     read = client.messages(made.sid).fetch()
@@ -56,7 +55,7 @@ def test_the_sdk_creates_and_reads(sandbox):
     assert abs(read.date_created - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_an_api_key_opens_the_account_and_a_wrong_one_does_not(sandbox):
+def test_an_api_key_opens_the_account_and_a_wrong_one_does_not(sandbox: Sandbox) -> None:
     form = {"To": CLIENT, "From": US, "Body": "x"}
     assert (
         requests.post(sandbox.messages_url, data=form, auth=("SK1", "secret"), timeout=5).status_code == 201
@@ -66,7 +65,7 @@ def test_an_api_key_opens_the_account_and_a_wrong_one_does_not(sandbox):
     assert refused.json() == json.loads((FIXTURES / "twilio_errors.json").read_text())["20003"]
 
 
-def test_a_registered_subaccount_has_its_own_token(sandbox):
+def test_a_registered_subaccount_has_its_own_token(sandbox: Sandbox) -> None:
     sub = "AC" + "5" * 32
     requests.put(f"{sandbox.base_url}/accounts/{sub}", json={"auth_token": "sub"}, timeout=5)
     url, form = sandbox.messages_url.replace(ACCOUNT, sub), {"To": CLIENT, "From": US, "Body": "x"}
@@ -96,7 +95,7 @@ def test_a_registered_subaccount_has_its_own_token(sandbox):
         ({"To": CLIENT, "MessagingServiceSid": "MGx", "Body": "x"}, 21701),
     ],
 )
-def test_refusals_have_twilios_bodies(sandbox, form, code):
+def test_refusals_have_twilios_bodies(sandbox: Sandbox, form: dict[str, Any], code: int) -> None:
     answer = sandbox.post(**form)
     body = answer.json()
     assert (body["code"], body["status"], body["status"]) == (code, answer.status_code, 400)
@@ -105,7 +104,7 @@ def test_refusals_have_twilios_bodies(sandbox, form, code):
 
 
 @pytest.mark.parametrize("code", ["21211", "21617", "20404"])
-def test_error_bodies_are_the_fixtures(sandbox, code):
+def test_error_bodies_are_the_fixtures(sandbox: Sandbox, code: str) -> None:
     real = json.loads((FIXTURES / "twilio_errors.json").read_text())[code]
     if code == "20404":
         url = sandbox.messages_url.replace(".json", "/SM0.json")
@@ -115,7 +114,7 @@ def test_error_bodies_are_the_fixtures(sandbox, code):
     assert sandbox.post(To=to, From=US, Body=body).json() == real
 
 
-def test_the_sdk_raises_with_the_code(sandbox):
+def test_the_sdk_raises_with_the_code(sandbox: Sandbox) -> None:
     with pytest.raises(TwilioRestException) as caught:
         sandbox.client().messages.create(to="+15005550001", from_=US, body="x")
     assert (caught.value.code, caught.value.status) == (21211, 400)
@@ -123,14 +122,25 @@ def test_the_sdk_raises_with_the_code(sandbox):
 
 @pytest.mark.parametrize(
     ("body", "segments"),
-    [("x" * 160, 1), ("x" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ż" * 70, 1), ("ż" * 71, 2), ("😀" * 35, 1),
-     ("😀" * 36, 2), ("x" * 152 + "€" + "x" * 152, 3), ("x" * 306, 2), ("x" * 307, 3)],
-)  # fmt: skip
-def test_segments(sandbox, body, segments):
+    [
+        ("x" * 160, 1),
+        ("x" * 161, 2),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("ż" * 70, 1),
+        ("ż" * 71, 2),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("x" * 152 + "€" + "x" * 152, 3),
+        ("x" * 306, 2),
+        ("x" * 307, 3),
+    ],
+)
+def test_segments(sandbox: Sandbox, body: str, segments: int) -> None:
     assert sandbox.post(To=CLIENT, From=US, Body=body).json()["num_segments"] == str(segments)
 
 
-def test_media_are_counted_and_listed(sandbox):
+def test_media_are_counted_and_listed(sandbox: Sandbox) -> None:
     urls = [f"https://example.com/{n}.png" for n in range(10)]
     made = sandbox.client().messages.create(to=CLIENT, from_=US, media_url=urls)
     assert (made.num_media, made.sid[:2]) == ("10", "MM")
@@ -138,7 +148,7 @@ def test_media_are_counted_and_listed(sandbox):
     assert sandbox.ledger()[0]["media"] == urls
 
 
-def test_the_sdk_walks_all_pages(sandbox):
+def test_the_sdk_walks_all_pages(sandbox: Sandbox) -> None:
     made = [sandbox.post(To=CLIENT, From=US, Body=f"n {n}").json()["sid"] for n in range(23)]
     sandbox.post(To="+15557654321", From=US, Body="to another")
     listed = [message.sid for message in sandbox.client().messages.stream(to=CLIENT, page_size=5)]
@@ -150,7 +160,7 @@ def test_the_sdk_walks_all_pages(sandbox):
     assert next(first_again).body == "to another"
 
 
-def test_the_list_filters_by_time(sandbox):
+def test_the_list_filters_by_time(sandbox: Sandbox) -> None:
     sandbox.post(To=CLIENT, From=US, Body="now")
     now, client = datetime.now(UTC), sandbox.client()
     assert len(client.messages.list(to=CLIENT, date_sent_after=now - timedelta(minutes=1))) == 1
@@ -160,7 +170,7 @@ def test_the_list_filters_by_time(sandbox):
     assert len(client.messages.list(date_sent=now.date())) == 1
 
 
-def test_the_list_has_what_handsets_sent(sandbox):
+def test_the_list_has_what_handsets_sent(sandbox: Sandbox) -> None:
     sent = sandbox.texts(**{"from": CLIENT, "to": US, "body": "missed", "webhook": False}).json()
     found = sandbox.client().messages.list(to=US)
     assert [(m.sid, m.direction, m.status, m.body) for m in found] == [
@@ -168,7 +178,7 @@ def test_the_list_has_what_handsets_sent(sandbox):
     ]
 
 
-def test_redact_and_delete_leave_the_evidence(sandbox):
+def test_redact_and_delete_leave_the_evidence(sandbox: Sandbox) -> None:
     client = sandbox.client()
     sid = client.messages.create(to=CLIENT, from_=US, body="secret").sid
     assert client.messages(sid).update(body="").body == ""
@@ -179,7 +189,7 @@ def test_redact_and_delete_leave_the_evidence(sandbox):
     assert [entry["body"] for entry in sandbox.ledger()] == ["secret"]
 
 
-def test_a_scheduled_text_can_be_canceled(sandbox):
+def test_a_scheduled_text_can_be_canceled(sandbox: Sandbox) -> None:
     client, at = sandbox.client(), datetime.now(UTC) + timedelta(hours=1)
     made = client.messages.create(
         to=CLIENT, messaging_service_sid="MG" + "0" * 32, body="later", schedule_type="fixed", send_at=at

@@ -1,0 +1,14 @@
+"""The page's paths."""
+
+from aiohttp import web
+
+from sandbox.page import files, pictures, stream
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    """Put the page on the router."""
+    router.add_get("/", files.index)
+    router.add_get("/static/{name}", files.static)
+    router.add_get("/config", files.config)
+    router.add_get("/events", stream.events)
+    router.add_get(r"/media/{sid}/{at:\d{1,2}}", pictures.picture)
