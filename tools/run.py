@@ -1,10 +1,8 @@
 """`make run`: starts all of omega with its services and a carrier, and keeps it running until Ctrl-C."""
 
 import fcntl
-import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +14,7 @@ from omega_project.lib import embedded
 from omega_project.lib.embedded import processes
 from omega_project.lib.embedded.errors import tail
 
-from . import demo, files, greeting, programs
+from . import demo, files, greeting, probes, programs
 from .supervisor import Child, Services, end_all, kill_session
 
 READY_SECONDS = 60.0
@@ -112,7 +110,7 @@ class Run:
         if demo.wants_sandbox(self.environment):
             wanted["SANDBOX_PORT"] = self.sandbox_port
         for name, port in wanted.items():
-            if not _is_free(port):
+            if not probes.is_free(port):
                 raise Refused(f"Port {port} is in use. Choose another: make run {name}={port + 10}")
 
     def _start_services(self) -> None:
@@ -186,11 +184,11 @@ class Run:
         if demo.wants_sandbox(self.environment):
             self._expect("sandbox", self.sandbox_port, "/ledger")
         self._expect("web", self.port, health)
-        if not self._wait(lambda: answers(self.port, f"{health}/ready"), READY_SECONDS / 2):
+        if not self._wait(lambda: probes.answers(self.port, f"{health}/ready"), READY_SECONDS / 2):
             say(f"omega answers, but not all of it is ready: http://127.0.0.1:{self.port}{health}/ready")
 
     def _expect(self, name: str, port: int, path: str) -> None:
-        if self._wait(lambda: answers(port, path), READY_SECONDS):
+        if self._wait(lambda: probes.answers(port, path), READY_SECONDS):
             return
         log = self.home / "logs" / f"{name}.log"
         raise Refused(f"{name} does not answer on port {port}. The end of {log}:\n{tail(log)}")
@@ -216,18 +214,6 @@ def say(text: str) -> None:
     """Tell whoever sits at the terminal."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def answers(port: int, path: str) -> bool:
-    """Whether a GET on the loopback interface is answered with 200, within two seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def remember(home: Path, children: list[Child]) -> None:
@@ -301,16 +287,6 @@ def _port(environment: dict[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise Refused(f"{name} must be a port from 1 to 65535, not {text!r}.")
     return int(text)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _is_one(name: str, pids: Any) -> bool:

@@ -66,9 +66,12 @@ class Child:
             )
         self._started = time.monotonic()
 
-    def ask_to_stop(self) -> None:
+    def send(self, sign: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(sign)
+
+    def ask_to_stop(self) -> None:
+        self.send(signal.SIGTERM)
 
     def end(self, deadline: float) -> None:
         """Wait until `deadline` (of time.monotonic), then end it and all its children by force."""

@@ -28,6 +28,8 @@ def database_url(home: Path, name: str = "omega") -> str:
                 server.start()
     if not server.has_database(name):
         with places.locked(server.home):
+            if not server.is_ready():
+                server.start()
             server.create_database(name)
     return server.url(name)
 

@@ -130,11 +130,12 @@ class Postgres:
             lock.unlink(missing_ok=True)
 
     def has_database(self, name: str) -> bool:
-        """Whether the database exists; a server too busy or too full to say so is believed to have it."""
+        """Whether the database can be reached; one that is too busy to say is believed to be there."""
         try:
             psycopg.connect(self.url(name), connect_timeout=5).close()
         except psycopg.OperationalError as error:
-            return "does not exist" not in str(error)
+            # A server that was killed a moment ago looked alive until it was asked.
+            return "does not exist" not in str(error) and self.is_ready()
         return True
 
     def create_database(self, name: str) -> None:

@@ -1,0 +1,54 @@
+"""What every test stands on: services apart from the demo's, no network, and the programs on demand."""
+
+import fcntl
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from omega_project.lib import embedded
+from tests.settings import HOME
+from tests.support.processes import Omega, Place, lasting_place
+
+_users: list[IO[str]] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests talk to this machine only, and say that this session uses the services."""
+    config.option.allow_hosts = config.option.allow_hosts or "127.0.0.1,::1,localhost"
+    config.option.allow_unix_socket = True
+    HOME.mkdir(parents=True, exist_ok=True)
+    _users.append((HOME / "users.lock").open("w"))
+    fcntl.flock(_users[0], fcntl.LOCK_SH)
+
+
+def pytest_unconfigure() -> None:
+    """Stop the services, unless another session uses them: the last one does it."""
+    if not _users:
+        return
+    with _users.pop() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        embedded.stop(HOME)
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Place]:
+    """A migrated database, a Redis database and a folder for programs that run outside the tests."""
+    with lasting_place(HOME) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def omega(place: Place) -> Iterator[Omega]:
+    """All of omega, running, with the sandbox and the demo's businesses; for tests that break nothing.
+
+    A test that kills or reconfigures a program starts its own: see `tests.support.processes.Omega`.
+    """
+    with Omega(place) as running:
+        running.seed()
+        running.start_all()
+        yield running

@@ -1,0 +1,1 @@
+"""Tests that concern more than one app: the programs, the services they need, the sandbox, the whole."""

@@ -1,0 +1,196 @@
+"""The real programs (web, workers, scheduler, sandbox) for tests, on free ports and surely ended.
+
+    with Omega(place, DISPATCH_CONCURRENCY="8") as omega:
+        demo = omega.seed()
+        omega.start_all()
+        omega.kill("worker-1", signal.SIGSTOP)
+
+A `Place` (a database, a Redis database, a folder) outlives the programs, so that a test can look at
+what they left, or start others on it.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+import redis
+import rq
+from psycopg import sql
+from rq.cron import CronScheduler
+
+from omega_project.lib import embedded
+from omega_project.lib.embedded.errors import tail
+from tools import demo, probes, programs
+from tools.supervisor import Child, end_all
+
+READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where programs keep what they know."""
+
+    home: Path
+    database_url: str
+    redis_url: str
+
+
+@contextlib.contextmanager
+def lasting_place(services_home: Path) -> Iterator[Place]:
+    """A place of its own in the services of `services_home`, migrated; removed at the end."""
+    name = f"live_{secrets.token_hex(4)}"
+    home = services_home / name
+    home.mkdir()
+    # Database 1 of Redis: the tests' own process uses 0.
+    redis_url = embedded.redis_url(services_home).replace("db=0", "db=1")
+    place = Place(home, embedded.database_url(services_home, name), redis_url)
+    try:
+        redis.from_url(redis_url).flushdb()
+        Omega(place).manage("migrate", "--verbosity", "0")
+        yield place
+    finally:
+        with psycopg.connect(embedded.database_url(services_home), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Omega:
+    """The programs of one omega. Leaving the `with` block ends those that run."""
+
+    def __init__(self, place: Place, **settings: str) -> None:
+        self.place = place
+        self.port, self.sandbox_port = probes.free_port(), probes.free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}/omega"
+        self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        self.environment = self._environment(settings)
+        self.logs = place.home / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self.children: dict[str, Child] = {}
+
+    def __enter__(self) -> "Omega":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in self.children.values():
+            child.send(signal.SIGCONT)
+        end_all(list(self.children.values()))
+
+    def start_all(self) -> None:
+        """Start every program and wait until all of them are ready."""
+        self.start(*(program.name for program in self._programs()))
+
+    def start(self, *names: str) -> None:
+        """Start programs by name and wait until they are ready.
+
+        The names: `web`, `worker-1`, `worker-2`, `scheduler`, `sandbox`.
+        """
+        for program in self._programs():
+            if program.name in names:
+                self._launch(program)
+        self.wait_ready(*names)
+
+    def kill(self, name: str, sign: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a program's first process (not to granian's workers: see `pids`)."""
+        self.children[name].send(sign)
+
+    def end(self, name: str, seconds: float = 10.0) -> None:
+        """Ask a program to stop, and end it by force after `seconds`."""
+        child = self.children.pop(name)
+        child.ask_to_stop()
+        child.end(time.monotonic() + seconds)
+
+    def pids(self, name: str) -> list[int]:
+        """A program's process, then its workers."""
+        return self.children[name].pids()
+
+    def log(self, name: str) -> str:
+        """What a program has written."""
+        return self.children[name].log.read_text(errors="replace")
+
+    def manage(self, *words: str) -> str:
+        """Run one of Django's commands on this place and return its output; raises when it fails."""
+        done = subprocess.run(
+            programs.manage(*words),
+            cwd=programs.ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def seed(self) -> dict[str, Any]:
+        """The demo's businesses and keys, as docs/running.md describes demo.json; made when missing."""
+        path = self.place.home / "demo.json"
+        if not path.exists():
+            self.manage("seed_demo", "--json", str(path))
+        return json.loads(path.read_text())
+
+    def wait_ready(self, *names: str) -> None:
+        """Wait until programs do their work; fails with the end of the log of one that does not."""
+        for name in names:
+            if not wait_for(lambda name=name: self._is_ready(name), READY_SECONDS):
+                raise AssertionError(f"{name} is not ready:\n{tail(self.children[name].log)}")
+
+    def _is_ready(self, name: str) -> bool:
+        match self.children[name].program.kind:
+            case "web":
+                return probes.answers(self.port, "/omega/health")
+            case "sandbox":
+                return probes.answers(self.sandbox_port, "/ledger")
+            case "worker":
+                return self.children[name].pid in [worker.pid for worker in rq.Worker.all(self._redis)]
+            case _:
+                return self.children[name].pid in [int(one.pid) for one in CronScheduler.all(self._redis)]
+
+    @property
+    def _redis(self) -> redis.Redis:
+        return redis.from_url(self.place.redis_url)
+
+    def _programs(self) -> list[programs.Program]:
+        return [programs.sandbox(), programs.web(self.port), *programs.workers(), programs.scheduler()]
+
+    def _launch(self, program: programs.Program) -> None:
+        child = Child(program, self.logs, self.environment, say=print)
+        child.start()
+        self.children[program.name] = child
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        environment = kept | {
+            "OMEGA_HOME": str(self.place.home),
+            "DATABASE_URL": self.place.database_url,
+            "REDIS_URL": self.place.redis_url,
+            "PORT": str(self.port),
+            "SANDBOX_PORT": str(self.sandbox_port),
+            "OMEGA_URL_PREFIX": "omega/",
+            "PYTHONUNBUFFERED": "1",
+        }
+        demo.complete(environment, self.place.home, self.port, self.sandbox_port)
+        demo.bypass_proxies(environment)
+        return environment | settings
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    """Wait until `condition` holds, at most `seconds`; says whether it does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
