@@ -26,6 +26,21 @@ class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
+class StopRequest:
+    """Whether somebody asked us to stop: Ctrl-C, SIGTERM, or the terminal's end."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def listen(self) -> None:
+        """Take note from now on, instead of ending at once."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.make)
+
+    def make(self, *_signal: object) -> None:
+        self.made = True
+
+
 class Refused(Exception):
     """omega cannot be started; the message says why in a sentence."""
 
@@ -33,25 +48,24 @@ class Refused(Exception):
 class Run:
     """One run of omega, from its start to its end."""
 
-    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+    def __init__(self, home: Path, environment: dict[str, str], stop: StopRequest) -> None:
         self.home = home
+        self.stop = stop
         self.environment = environment
         self.port = _port(environment, "PORT", 8000)
         self.sandbox_port = _port(environment, "SANDBOX_PORT", 8001)
         self.children: list[Child] = []
         self.services = Services({}, home, say)
-        self.stop_asked = False
+        # Asked of the environment as it was given: later it names the sandbox itself.
+        self.has_sandbox = demo.wants_sandbox(environment)
         self._written: dict[str, Any] = {}
-
-    def ask_to_stop(self, *_signal: object) -> None:
-        self.stop_asked = True
 
     def start(self) -> None:
         """Start everything and wait until it answers."""
         self._prepare_environment()
         self._check_ports()
         self._start_services()
-        if demo.wants_sandbox(self.environment):
+        if self.has_sandbox:
             self._add(programs.sandbox())
         self._manage("migrate", "--verbosity", "0")
         self._seed()
@@ -63,7 +77,7 @@ class Run:
         """Keep everything running, and run.json true, until somebody asks us to stop."""
         self.services.start()
         looked = 0.0
-        while not self.stop_asked:
+        while not self.stop.made:
             if self._tend() or time.monotonic() - looked > LOOK_SECONDS:
                 self.write_run_file()
                 looked = time.monotonic()
@@ -71,7 +85,6 @@ class Run:
 
     def end(self) -> None:
         """Stop everything, in bounded time."""
-        self.ask_to_stop()
         self.services.end()
         end_all(self.children)
         embedded.stop(self.home)
@@ -83,7 +96,6 @@ class Run:
         seeded = files.read_json(self.home / "demo.json") if demo.is_debug(self.environment) else {}
         prefix = self.environment.get("OMEGA_URL_PREFIX", "omega/").strip("/")
         base_url = f"http://127.0.0.1:{self.port}" + (f"/{prefix}" if prefix else "")
-        has_sandbox = any(child.program.kind == "sandbox" for child in self.children)
         return {
             "base_url": base_url,
             "admin_url": f"{base_url}/admin/",
@@ -91,7 +103,7 @@ class Run:
             "admin_password": seeded.get("admin_password"),
             "platform_api_key": seeded.get("platform_api_key"),
             "businesses": seeded.get("businesses", []),
-            "sandbox_url": f"http://127.0.0.1:{self.sandbox_port}" if has_sandbox else None,
+            "sandbox_url": f"http://127.0.0.1:{self.sandbox_port}" if self.has_sandbox else None,
             "database_url": self.environment["DATABASE_URL"],
             "redis_url": self.environment["REDIS_URL"],
             "pids": self._pids(),
@@ -107,7 +119,7 @@ class Run:
 
     def _check_ports(self) -> None:
         wanted = {"PORT": self.port}
-        if demo.wants_sandbox(self.environment):
+        if self.has_sandbox:
             wanted["SANDBOX_PORT"] = self.sandbox_port
         for name, port in wanted.items():
             if not probes.is_free(port):
@@ -170,7 +182,7 @@ class Run:
         """Wait until `condition` holds, at most `seconds`; says whether it does."""
         deadline = time.monotonic() + seconds
         while not condition():
-            if self.stop_asked:
+            if self.stop.made:
                 raise Stopped
             if time.monotonic() > deadline:
                 return False
@@ -181,7 +193,7 @@ class Run:
     def _wait_until_ready(self) -> None:
         prefix = "/" + self.environment.get("OMEGA_URL_PREFIX", "omega/").strip("/")
         health = f"{prefix.rstrip('/')}/health"
-        if demo.wants_sandbox(self.environment):
+        if self.has_sandbox:
             self._expect("sandbox", self.sandbox_port, "/ledger")
         self._expect("web", self.port, health)
         if not self._wait(lambda: probes.answers(self.port, f"{health}/ready"), READY_SECONDS / 2):
@@ -252,6 +264,8 @@ def only_run(home: Path) -> IO[str]:
 
 def main(arguments: list[str]) -> int:
     """Run omega, or with the argument `stop` end what a killed run left behind."""
+    stop = StopRequest()
+    stop.listen()
     demo.load_dotenv(os.environ)
     home = Path(os.environ.get("OMEGA_HOME") or programs.ROOT / ".omega").resolve()
     try:
@@ -260,15 +274,13 @@ def main(arguments: list[str]) -> int:
             if arguments == ["stop"]:
                 embedded.stop(home)
                 return 0
-            return _run(Run(home, dict(os.environ)))
+            return _run(Run(home, dict(os.environ), stop))
     except (Refused, embedded.EmbeddedServiceError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 1
 
 
 def _run(run: Run) -> int:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, run.ask_to_stop)
     try:
         run.start()
         run.write_run_file()
