@@ -92,17 +92,20 @@ def package_folder(package: str) -> Path:
 
 
 def state_folder(link: Path, account: Account) -> Path:
-    """A server's own folder at `link`, or behind it where `account` could not reach it there."""
-    if link.is_dir():
-        return link.resolve()
-    link.unlink(missing_ok=True)
-    link.mkdir(mode=0o700)
-    account.own(link)
+    """A server's own folder at `link`, or behind it where `account` could not reach it there.
+
+    What it holds moves along: the checkout itself may have moved since the last start.
+    """
+    if not link.is_dir():
+        link.unlink(missing_ok=True)
+        link.mkdir(mode=0o700)
+        account.own(link)
     if account.reaches(link):
         return link.resolve()
-    link.rmdir()
     folder = Path(tempfile.mkdtemp(prefix="omega-", dir=shared_folder()))
+    subprocess.run(["/bin/cp", "-a", f"{link}/.", str(folder)], check=True)
     account.own(folder)
+    remove(link)
     link.symlink_to(folder)
     return folder
 

@@ -180,12 +180,14 @@ class Postgres:
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # the server's own goes to the log, so that this ends with pg_ctl
+            text=True,
             check=False,
             **account.popen,
         )
         if done.returncode:
-            raise EmbeddedServiceError(f"PostgreSQL did not start. The end of {self.log}:\n{tail(self.log)}")
+            said = f"{done.stderr.strip()}\nThe end of {self.log}:\n{tail(self.log)}"
+            raise EmbeddedServiceError(f"PostgreSQL did not start: {said}")
 
     def _wait_ready(self) -> bool:
         """Wait while a living server starts up or recovers; false when it never can be reached."""
