@@ -72,10 +72,12 @@ def _run_json(settings: Settings) -> dict[str, Any]:
 
 
 def _curl(base: str, business: dict[str, Any]) -> str:
-    body = {"business_id": business.get("id", 1), "to": EXAMPLE_CLIENT, "body": "Hello from omega 👋"}
     return (
-        f"curl {base}/sms/queue \\\n"
+        "curl \\\n"
+        f"  {base}/sms/queue \\\n"
         f"  -H 'X-API-KEY: {business.get('api_key', 'YOUR-KEY')}' \\\n"
-        f"  -H 'Content-Type: application/json' \\\n"
-        f"  -d '{json.dumps(body, ensure_ascii=False)}'"
+        "  -H 'Content-Type: application/json' \\\n"
+        f"""  -d '{{"business_id": {business.get("id", 1)},\n"""
+        f"""       "to": "{EXAMPLE_CLIENT}",\n"""
+        """       "body": "Hello from omega"}'"""
     )

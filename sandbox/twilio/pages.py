@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.ledger import Text, as_callback, iso
+from sandbox.ledger import Report, Text, as_callback, iso
 
 
 def bubble(text: Text) -> dict[str, Any]:
@@ -25,3 +25,19 @@ def bubble(text: Text) -> dict[str, Any]:
 def appeared(text: Text) -> dict[str, Any]:
     """A new text, as the page hears of it."""
     return {"type": "text", "text": bubble(text)}
+
+
+def status_change(text: Text) -> dict[str, Any]:
+    """A status as the page hears of it."""
+    return {
+        "type": "status",
+        "id": text.sid,
+        "handset": text.handset,
+        "status": text.status,
+        "error_code": text.error_code,
+    }
+
+
+def reported(text: Text, result: Report) -> dict[str, Any]:
+    """What came of a callback, as the page hears of it."""
+    return {"type": "callback", "id": text.sid, "handset": text.handset, **as_callback(result)}

@@ -10,7 +10,7 @@ from sandbox.carrier import Carrier
 from sandbox.ledger import Text
 from sandbox.media import Media
 from sandbox.twilio import keywords
-from sandbox.twilio.pages import appeared
+from sandbox.twilio.pages import appeared, reported
 from sandbox.twilio.resource import new_sid
 from sandbox.twilio.segments import segments_of
 
@@ -76,7 +76,9 @@ async def deliver(carrier: Carrier, text: Text, files: list[Media], *, url: str,
     kind = keywords.keyword_of(text.body) if advanced else ""
     params = inbound_params(text, files, kind)
     answer = await carrier.caller.call(url, params, carrier.accounts.signer(text.account))
-    text.reports += (("received", time.time(), answer.attempts, answer.status),)
+    result = ("received", time.time(), answer.attempts, answer.status)
+    text.reports += (result,)
+    carrier.hub.tell(partial(reported, text, result))
     if (text.to, text.from_) not in carrier.opted_out:
         for words, media in replies_in(answer):
             reply(carrier, text, words, media)

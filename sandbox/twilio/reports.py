@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from sandbox.callbacks import Params
 from sandbox.carrier import Carrier
-from sandbox.ledger import Text, as_callback
+from sandbox.ledger import Text
 from sandbox.numbers import DELIVERED, REVERSED, SILENT
 from sandbox.twilio.errors import NEVER_LEFT
+from sandbox.twilio.pages import reported, status_change
 
 WITH_RECEIPT = frozenset({"delivered", "undelivered"})
 
@@ -85,17 +86,6 @@ def _reach(carrier: Carrier, text: Text, status: str, code: int | None) -> None:
     carrier.hub.tell(partial(status_change, text))
 
 
-def status_change(text: Text) -> dict[str, object]:
-    """A status as the page hears of it."""
-    return {
-        "type": "status",
-        "id": text.sid,
-        "handset": text.handset,
-        "status": text.status,
-        "error_code": text.error_code,
-    }
-
-
 def report_params(text: Text, status: str, code: int | None) -> Params:
     """The callback's form, names and order as in tests/fixtures/status_*.form."""
     params = [
@@ -125,6 +115,4 @@ async def report(carrier: Carrier, text: Text, status: str, url: str, code: int 
     )
     result = (status, at, answer.attempts, answer.status)
     text.reports += (result,)
-    carrier.hub.tell(
-        lambda: {"type": "callback", "id": text.sid, "handset": text.handset, **as_callback(result)}
-    )
+    carrier.hub.tell(partial(reported, text, result))

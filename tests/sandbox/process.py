@@ -23,7 +23,7 @@ class RewritingClient(TwilioHttpClient):
         super().__init__(timeout=timeout)
         self.base = urlsplit(base_url)
 
-    def request(self, method, url, *args, **kwargs):  # noqa: ANN001, ANN201 - the SDK's signature
+    def request(self, method, url, *args, **kwargs):
         parts = urlsplit(url)
         return super().request(
             method,
