@@ -7,6 +7,7 @@ from aiohttp import web
 from sandbox.carrier import CARRIER, Carrier
 from sandbox.control.routes import add_routes as add_control
 from sandbox.page.routes import add_routes as add_page
+from sandbox.sendgrid.routes import add_routes as add_sendgrid
 from sandbox.settings import Settings
 from sandbox.twilio.routes import add_routes as add_twilio
 
@@ -31,6 +32,7 @@ def make_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_client)
     app.on_shutdown.append(_let_go)
     add_twilio(app.router)
+    add_sendgrid(app.router)
     add_control(app.router)
     add_page(app.router)
     return app

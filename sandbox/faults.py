@@ -83,7 +83,7 @@ class CarrierFault(Section):
     )
     rate: float = field(default=1.0, metadata=_rule(_share, "a share from 0 to 1"))
     code: int | None = field(
-        default=None, metadata=_rule(_optional(_whole(10000, 99999)), "a carrier's error code of five digits")
+        default=None, metadata=_rule(_optional(_whole(400, 99999)), "a carrier's error code")
     )
     latency_ms: int = field(default=0, metadata=_rule(_whole(0, 60_000), "0 to 60000"))
     slow_ms: int = field(default=30_000, metadata=_rule(_whole(0, 60_000), "0 to 60000"))
@@ -108,6 +108,11 @@ class CarrierFault(Section):
                 return "none"
             self.count -= 1
         return self.mode
+
+    def draw_any(self, recipients: list[str]) -> str:
+        """The mode for one request to several recipients: a fault that aims at one of them hits it."""
+        aimed = [to for to in recipients if self._aims_at(to)]
+        return self.draw(aimed[0] if aimed else recipients[0])
 
     def _aims_at(self, to: str | None) -> bool:
         return self.to is None or to is None or to in self.to

@@ -56,6 +56,11 @@ class Text:
         self.hidden = ""  # "redacted" or "deleted" in its resource; the ledger keeps it all
 
     @property
+    def recipients(self) -> tuple[str, ...]:
+        """Whom it goes to."""
+        return (self.to,)
+
+    @property
     def inbound(self) -> bool:
         """True where a handset sent it."""
         return self.direction == "inbound"
@@ -142,7 +147,7 @@ class Ledger:
     def select(self, *, to: str = "", from_: str = "", after: int = -1) -> Iterator[Any]:
         """The evidence after an index, optionally of one recipient or sender only."""
         for entry in self.entries[after + 1 :]:
-            if (not to or entry.to == to) and (not from_ or entry.from_ == from_):
+            if (not to or to in (entry.to, *entry.recipients)) and (not from_ or entry.from_ == from_):
                 yield entry
 
 

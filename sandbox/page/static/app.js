@@ -144,6 +144,7 @@ const changes = {
   callback({ id, handset, status, at, attempts, http_status }) {
     touch({ id, handset }, (text) => text.callbacks.push({ status, at, attempts, http_status }));
   },
+  mail: () => later("count", count),
   reload: () => later("load", load, 300),
   faults: () => later("faults", panel.refresh),
 };
