@@ -10,6 +10,7 @@ from typing import Any
 
 # status, epoch seconds, attempts, last HTTP status (None: nobody answered)
 Report = tuple[str, float, int, int | None]
+PARTS = 4
 
 
 def iso(at: float) -> str:
@@ -51,7 +52,7 @@ class Text:
         self.service: str | None = None
         self.segments = 1
         self.media: tuple[str, ...] = ()
-        self.reports: tuple[Report, ...] = ()
+        self.reports: tuple[Any, ...] = ()  # flat, PARTS to a report: half the memory of pairs in a list
         self.index = self.position = -1
         self.hidden = ""  # "redacted" or "deleted" in its resource; the ledger keeps it all
 
@@ -87,8 +88,13 @@ class Text:
             "direction": self.direction,
             "account_sid": self.account,
             "messaging_service_sid": self.service,
-            "callbacks": [as_callback(report) for report in self.reports],
+            "callbacks": callbacks_of(self.reports),
         }
+
+
+def callbacks_of(reports: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """The status reports of one message, from their flat form."""
+    return [as_callback(reports[at : at + PARTS]) for at in range(0, len(reports), PARTS)]
 
 
 def as_callback(report: Report) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import time
 from typing import Any, NamedTuple
 
-from sandbox.ledger import Report, as_callback, iso
+from sandbox.ledger import callbacks_of, iso
 
 
 class Attachment(NamedTuple):
@@ -36,7 +36,7 @@ class Mail:
         self.categories = tuple(given.get("categories", ()))
         self.reply_to: str | None = (given.get("reply_to") or {}).get("email")
         self.attachments = tuple(_attachment(item) for item in given.get("attachments", ()))
-        self.reports: tuple[Report, ...] = ()
+        self.reports: tuple[Any, ...] = ()  # flat, as a Text's
         self.status = "accepted"
 
     def as_entry(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Mail:
             "media": [attachment.name for attachment in self.attachments],
             "attachments": [attachment._asdict() for attachment in self.attachments],
             "at": iso(self.at), "status": self.status,
-            "callbacks": [as_callback(report) for report in self.reports],
+            "callbacks": callbacks_of(self.reports),
         }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.ledger import Report, Text, as_callback, iso
+from sandbox.ledger import Report, Text, as_callback, callbacks_of, iso
 
 
 def bubble(text: Text) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def bubble(text: Text) -> dict[str, Any]:
         "status": text.status,
         "error_code": text.error_code,
         "segments": text.segments,
-        "callbacks": [as_callback(report) for report in text.reports],
+        "callbacks": callbacks_of(text.reports),
     }
 
 

@@ -77,7 +77,7 @@ async def deliver(carrier: Carrier, text: Text, files: list[Media], *, url: str,
     params = inbound_params(text, files, kind)
     answer = await carrier.caller.call(url, params, carrier.accounts.signer(text.account))
     result = ("received", time.time(), answer.attempts, answer.status)
-    text.reports += (result,)
+    text.reports += result
     carrier.hub.tell(partial(reported, text, result))
     if (text.to, text.from_) not in carrier.opted_out:
         for words, media in replies_in(answer):

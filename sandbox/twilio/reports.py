@@ -114,5 +114,5 @@ async def report(carrier: Carrier, text: Text, status: str, url: str, code: int 
         url, report_params(text, status, code), carrier.accounts.signer(text.account)
     )
     result = (status, at, answer.attempts, answer.status)
-    text.reports += (result,)
+    text.reports += result
     carrier.hub.tell(partial(reported, text, result))

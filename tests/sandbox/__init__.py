@@ -1,0 +1,1 @@
+"""The sandbox carrier, tested from outside: a real process, the real SDKs."""
