@@ -1,0 +1,1 @@
+"""Who: business, location, staff, client, sender, API key, and what a credential may reach."""

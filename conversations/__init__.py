@@ -1,0 +1,1 @@
+"""The thread: conversation, message (the timeline's one table), assignment, read state."""

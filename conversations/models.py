@@ -1,0 +1,301 @@
+"""The thread: columns, constraints and properties without a query. The message row is also the outbox."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Business, Client, Location, Sender, Staff
+from conversations.querysets import ConversationQuerySet, MessageQuerySet
+
+
+class Conversation(models.Model):
+    """One thread per client and business, whatever the channel.
+
+    `last_message`, `unread_count`, `message_count` and `channels` are kept by the write that appends a message, so
+    that an inbox page costs the same at any size (limits.md). Activity entries are no last message.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        PENDING = "pending"
+        SNOOZED = "snoozed"
+        CLOSED = "closed"
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="conversations", db_index=False)
+    client = models.OneToOneField(Client, models.CASCADE, related_name="conversation")
+    location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
+    assigned_to = models.ForeignKey(
+        Staff, models.SET_NULL, null=True, blank=True, related_name="conversations", db_index=False
+    )
+    last_sender = models.ForeignKey(
+        Sender,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="The number this client knows.",
+    )
+    unread_count = models.PositiveIntegerField(default=0)
+    message_count = models.PositiveIntegerField(default=0)
+    channels = ArrayField(models.CharField(max_length=8), default=list, blank=True)
+    labels = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    last_message = models.ForeignKey(
+        "Message", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False, db_index=False
+    )
+    last_message_at = models.DateTimeField()
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    first_inbound_at = models.DateTimeField(null=True, blank=True)
+    first_response_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "pending", "snoozed", "closed"]), name="conversation_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="snoozed") | Q(snoozed_until__isnull=False), name="conversation_snooze_has_end"
+            ),
+        ]
+        indexes = [
+            # Read by the inbox, in its default order.
+            models.Index(fields=["business", "-last_message_at", "-id"], name="inbox"),
+            # Read by the inbox filtered by status, and by the filters' live counts.
+            models.Index(fields=["business", "status", "-last_message_at", "-id"], name="inbox_by_status"),
+            # Read by "mine" and "unassigned".
+            models.Index(fields=["business", "assigned_to", "-last_message_at", "-id"], name="inbox_by_assignee"),
+            # Read by "unread".
+            models.Index(
+                fields=["business", "-last_message_at", "-id"], name="inbox_unread", condition=Q(unread_count__gt=0)
+            ),
+            # Read by the sweep that wakes the snoozed.
+            models.Index(fields=["snoozed_until"], name="snoozed_to_wake", condition=Q(status="snoozed")),
+        ]
+
+    def __str__(self) -> str:
+        return f"conversation {self.pk}"
+
+
+class Message(models.Model):
+    """One entry of the timeline: a text, an e-mail, a call, a note or an activity. An outgoing one is the outbox too.
+
+    `due_at` not null: omega itself sends it. `position` is the order in which messages of one client leave.
+    """
+
+    class Channel(models.TextChoices):
+        SMS = "sms"
+        EMAIL = "email"
+        VOICE = "voice"
+        NOTE = "note"
+        ACTIVITY = "activity"
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound"
+        OUTBOUND = "outbound"
+        INTERNAL = "internal"
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        QUEUED = "queued"
+        SENDING = "sending"
+        UNKNOWN = "unknown"
+        SENT = "sent"
+        DELIVERED = "delivered"
+        READ = "read"
+        FAILED = "failed"
+        UNDELIVERED = "undelivered"
+        BLOCKED = "blocked"
+        CANCELED = "canceled"
+        RECEIVED = "received"
+
+    class Priority(models.IntegerChoices):
+        HIGH = 0
+        NORMAL = 1
+        BULK = 2
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="messages", db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
+    client = models.ForeignKey(Client, models.CASCADE, related_name="messages", db_index=False)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    direction = models.CharField(max_length=8, choices=Direction.choices)
+    status = models.CharField(max_length=11, choices=Status.choices)
+    accepted_status = models.CharField(max_length=11, help_text="The status of the first answer: where history begins.")
+    request_id = models.CharField(max_length=128)
+    request_hash = models.BinaryField(max_length=32, null=True, editable=False)
+    body = models.TextField(blank=True)
+    subject = models.CharField(max_length=998, blank=True)
+    html = models.TextField(blank=True)
+    from_address = models.CharField(max_length=254, blank=True)
+    to_address = models.CharField(max_length=254, blank=True)
+    cc = ArrayField(models.CharField(max_length=254), default=list, blank=True)
+    bcc = ArrayField(models.CharField(max_length=254), default=list, blank=True)
+    staff = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    sender = models.ForeignKey(Sender, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    provider = models.CharField(max_length=32, blank=True)
+    provider_message_id = models.CharField(max_length=128, null=True, blank=True)  # noqa: DJ001
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.TextField(blank=True)
+    error_retryable = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts_allowed = models.PositiveSmallIntegerField(default=6, db_default=6)
+    segments = models.PositiveSmallIntegerField(default=0)
+    media_count = models.PositiveSmallIntegerField(default=0)
+    is_read = models.BooleanField(default=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
+    position = models.BigIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    hold_until = models.DateTimeField(null=True, blank=True, help_text="Until when a waiting one holds the next back.")
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    decision = models.JSONField(default=dict, blank=True, help_text="Why it was accepted as it was.")
+    metadata = models.JSONField(default=dict, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Idempotency: the same request_id in a business is one message (api.md, 4). Read by request-id look-ups.
+            models.UniqueConstraint(fields=["business", "request_id"], name="message_request_once"),
+            # Recording the same provider's message twice is one message; read by status reports without our id.
+            models.UniqueConstraint(
+                fields=["provider_message_id", "business", "provider"],
+                name="message_provider_id_once",
+                condition=Q(provider_message_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                condition=Q(channel__in=["sms", "email", "voice", "note", "activity"]), name="message_channel_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(direction="inbound", status="received")
+                | Q(direction="internal", status="received")
+                | Q(direction="outbound")
+                & Q(
+                    status__in=[
+                        *("scheduled", "queued", "sending", "unknown", "sent", "delivered", "read"),
+                        *("failed", "undelivered", "blocked", "canceled"),
+                    ]
+                ),
+                name="message_status_fits_direction",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="sending", due_at__isnull=False) | Q(lease_until__isnull=False),
+                name="message_sending_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(channel__in=["note", "activity"]) | Q(direction="internal"), name="message_note_stays_inside"
+            ),
+        ]
+        indexes = [
+            # Read by the timeline.
+            models.Index(fields=["conversation", "-id"], name="timeline"),
+            # Read by read-status and by the recount of unread ones.
+            models.Index(fields=["conversation"], name="message_unread", condition=Q(is_read=False)),
+            # Read by the claim: each sender's due ones, by priority.
+            models.Index(
+                fields=["sender", "priority", "due_at", "position"],
+                name="outbox",
+                condition=Q(status="queued", due_at__isnull=False),
+            ),
+            # Read by the claim: is an earlier message of this client still on its way?
+            models.Index(
+                fields=["conversation", "channel", "position"],
+                name="outbox_order",
+                condition=Q(status__in=["queued", "sending", "unknown"], due_at__isnull=False),
+            ),
+            # Read by the sweep: scheduled ones that fall due.
+            models.Index(fields=["due_at", "id"], name="outbox_scheduled", condition=Q(status="scheduled")),
+            # Read by the sweep: expired leases, and outcomes that nobody knows.
+            models.Index(
+                fields=["lease_until"],
+                name="outbox_leases",
+                condition=Q(status__in=["sending", "unknown"], due_at__isnull=False),
+            ),
+            # Read by retry and by the board of failed messages.
+            models.Index(
+                fields=["business", "-id"],
+                name="message_failed",
+                condition=Q(status__in=["failed", "undelivered", "blocked", "unknown"]),
+            ),
+            # Read by request-id look-ups across businesses.
+            models.Index(fields=["request_id"], name="message_by_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.pk}"
+
+
+class MessageEvent(models.Model):
+    """One change of a message's status: the history that api.md shows. Never changed."""
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="events")
+    from_status = models.CharField(max_length=11)
+    status = models.CharField(max_length=11)
+    source = models.CharField(max_length=32, help_text="Who said so: dispatch, twilio, api, sweep, staff …")
+    detail = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.status}"
+
+
+class Attachment(models.Model):
+    """A picture or file of a message. `source_url` is where it came from, `file` our copy."""
+
+    class Status(models.TextChoices):
+        LINKED = "linked"
+        PENDING = "pending"
+        STORED = "stored"
+        FAILED = "failed"
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="attachments")
+    status = models.CharField(max_length=8, choices=Status.choices)
+    source_url = models.CharField(max_length=2048, blank=True)
+    file = models.FileField(upload_to="attachments/%Y/%m/%d", max_length=255, blank=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    size = models.PositiveBigIntegerField(null=True, blank=True)
+    name = models.CharField(max_length=255, blank=True)
+    error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            # Read by the sweep: media still to be fetched.
+            models.Index(fields=["next_attempt_at"], name="media_to_fetch", condition=Q(status="pending")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.source_url
+
+
+class Assignment(models.Model):
+    """One change of a conversation's owner. Never changed."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="assignments")
+    previous = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+")
+    staff = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+")
+    actor = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+")
+    forced = models.BooleanField(default=False)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"assignment {self.pk}"
+

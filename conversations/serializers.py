@@ -1,0 +1,276 @@
+"""The API's objects: what a caller reads (api.md, 5) and may ask for."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, Field
+
+from conversations import media_links
+from omega_project.lib.api.fields import Body, Flag, Id, Metadata, RequestId, Text, Time
+from omega_project.lib.api.pagination import PageQuery
+
+ConversationStatus = Literal["open", "pending", "snoozed", "closed"]
+ChannelName = Literal["sms", "email", "voice", "note", "activity"]
+DirectionName = Literal["inbound", "outbound", "internal"]
+StatusName = Literal[
+    "scheduled", "queued", "sending", "unknown", "sent", "delivered", "read", "failed", "undelivered", "blocked",
+    "canceled", "received",
+]  # fmt: skip
+_PREVIEW = 140
+
+
+class ErrorObject(BaseModel):
+    code: str
+    message: str
+    retryable: bool
+
+
+class MediaObject(BaseModel):
+    id: int
+    url: str
+    content_type: str
+    size: int | None
+    name: str
+
+
+class MessageBase(BaseModel):
+    """The fields of a message."""
+
+    id: int
+    request_id: str
+    business_id: int
+    client_id: int
+    conversation_id: int
+    channel: ChannelName
+    direction: DirectionName
+    status: StatusName
+    body: str
+    subject: str | None
+    html: str | None
+    from_: str | None = Field(alias="from")
+    to: str | None
+    cc: list[str]
+    bcc: list[str]
+    staff_id: int | None
+    provider: str | None
+    provider_message_id: str | None
+    error: ErrorObject | None
+    attempts: int
+    segments: int
+    media: list[MediaObject]
+    call: dict[str, Any] | None
+    is_read: bool
+    read_at: datetime | None
+    scheduled_at: datetime | None
+    created_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    metadata: dict[str, Any]
+
+
+class Message(MessageBase):
+    """One entry of the timeline."""
+
+
+class ConversationClient(BaseModel):
+    id: int
+    name: str
+    phone: str | None
+    email: str | None
+
+
+class Assignee(BaseModel):
+    id: int
+    name: str
+
+
+class LastMessage(BaseModel):
+    id: int
+    channel: ChannelName
+    direction: DirectionName
+    preview: str
+    status: StatusName
+    at: datetime
+
+
+class Conversation(BaseModel):
+    """One thread per client and business, whatever the channel."""
+
+    id: int
+    client: ConversationClient
+    location_id: int | None
+    status: ConversationStatus
+    assigned_to: Assignee | None
+    unread_count: int
+    channels: list[str]
+    last_message: LastMessage | None
+    labels: list[str]
+    snoozed_until: datetime | None
+    first_response_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+
+
+class Page(BaseModel):
+    next: str | None
+    previous: str | None
+    total: int | None = None
+
+
+class ConversationPage(Page):
+    results: list[Conversation]
+
+
+class MessagePage(Page):
+    results: list[Message]
+
+
+def message_object(row: dict[str, Any]) -> dict[str, Any]:
+    """A Message from a row of `reading.message_rows`."""
+    error = None
+    if row["error_code"]:
+        error = {"code": row["error_code"], "message": row["error_message"], "retryable": row["error_retryable"]}
+    return {
+        "id": row["id"],
+        "request_id": row["request_id"],
+        "business_id": row["business_id"],
+        "client_id": row["client_id"],
+        "conversation_id": row["conversation_id"],
+        "channel": row["channel"],
+        "direction": row["direction"],
+        "status": row["status"],
+        "body": row["body"],
+        "subject": row["subject"] or None,
+        "html": row["html"] or None,
+        "from": row["from_address"] or None,
+        "to": row["to_address"] or None,
+        "cc": row["cc"],
+        "bcc": row["bcc"],
+        "staff_id": row["staff_id"],
+        "provider": row["provider"] or None,
+        "provider_message_id": row["provider_message_id"],
+        "error": error,
+        "attempts": row["attempts"],
+        "segments": row["segments"],
+        "media": [media_object(item) for item in row["media"]],
+        "call": None,
+        "is_read": row["is_read"],
+        "read_at": row["read_at"],
+        "scheduled_at": row["scheduled_at"],
+        "created_at": row["created_at"],
+        "sent_at": row["sent_at"],
+        "delivered_at": row["delivered_at"],
+        "metadata": orjson.Fragment(row["metadata"]),
+    }
+
+
+def media_object(item: dict[str, Any]) -> dict[str, Any]:
+    """An attachment: our own copy under a signed link, else where the caller said that it is."""
+    url = item["source_url"] if item["status"] == "linked" else media_links.link_for(item["id"])
+    return {
+        "id": item["id"],
+        "url": url,
+        "content_type": item["content_type"],
+        "size": item["size"],
+        "name": item["name"],
+    }
+
+
+def preview_of(row: dict[str, Any]) -> str:
+    text = row["last_subject"] or row["last_body"] or ("📎 Media" if row["last_media"] else "")
+    line = " ".join(text.split())
+    return line if len(line) <= _PREVIEW else line[: _PREVIEW - 1] + "…"
+
+
+def conversation_object(row: dict[str, Any]) -> dict[str, Any]:
+    """A Conversation from a row of `reading.conversation_rows`."""
+    last = None
+    if row["last_id"] is not None:
+        last = {
+            "id": row["last_id"],
+            "channel": row["last_channel"],
+            "direction": row["last_direction"],
+            "preview": preview_of(row),
+            "status": row["last_status"],
+            "at": row["last_at"],
+        }
+    name = f"{row['first_name']} {row['last_name']}".strip()
+    assigned = {"id": row["assigned_to_id"], "name": row["staff_name"]} if row["assigned_to_id"] else None
+    return {
+        "id": row["id"],
+        "client": {
+            "id": row["client_id"],
+            "name": name or row["phone"] or row["email"],
+            "phone": row["phone"] or None,
+            "email": row["email"] or None,
+        },
+        "location_id": row["location_id"],
+        "status": row["status"],
+        "assigned_to": assigned,
+        "unread_count": row["unread_count"],
+        "channels": row["channels"],
+        "last_message": last,
+        "labels": row["labels"],
+        "snoozed_until": row["snoozed_until"],
+        "first_response_at": row["first_response_at"],
+        "created_at": row["created_at"],
+        "updated_at": row["updated_at"],
+        "closed_at": row["closed_at"],
+    }
+
+
+def _assignee(value: Any) -> Any:
+    if value in {"me", "none"}:
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) < 2**63:
+        return value
+    raise ValueError("must be a staff member's id, me or none")
+
+
+class ConversationsQuery(PageQuery):
+    status: list[ConversationStatus] | None = None
+    assigned_to: Annotated[str, BeforeValidator(_assignee)] | None = None
+    unread: bool | None = None
+
+
+class MessagesQuery(PageQuery):
+    order: Literal["asc", "desc"] = "desc"
+
+
+class OpenConversation(Body):
+    location_id: Id | None = None
+    assigned_to: Id | None = None
+
+
+class AssignQuery(BaseModel):
+    assigned_to: Annotated[str, BeforeValidator(_assignee)]
+    force: bool = False
+
+
+class Note(Body):
+    body: Annotated[Text, Field(min_length=1, max_length=20000)]
+    staff_id: Id | None = None
+    mentions: Annotated[list[Id], Field(max_length=50)] = []
+    metadata: Metadata = {}
+    request_id: RequestId | None = None
+
+
+class StatusChange(Body):
+    status: ConversationStatus
+    snoozed_until: Time | None = None
+
+
+class ReadStatus(Body):
+    is_read: Flag
+    message_ids: Annotated[list[Id], Field(max_length=10000)] | None = None
+    channel: ChannelName | None = None
+    direction: DirectionName | None = None
+    before: Time | None = None
+    after: Time | None = None
+
+
+class ReadStatusAnswer(BaseModel):
+    updated: int
+    unread_count: int

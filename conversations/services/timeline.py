@@ -1,0 +1,139 @@
+"""The one write that appends to a timeline: messages and their conversation's summary, in one statement.
+
+One statement by CTE is the write's floor (limits.md), whether it carries one message or a hundred.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from conversations.models import Message
+from omega_project.lib import sql
+
+
+@dataclass(slots=True)
+class NewMessage:
+    """A message to append. Times left out are the database's own now; `due_at` given means that omega sends it."""
+
+    business_id: int
+    conversation_id: int
+    client_id: int
+    channel: str
+    direction: str
+    status: str
+    request_id: str
+    request_hash: str | None = None
+    body: str = ""
+    subject: str = ""
+    html: str = ""
+    from_address: str = ""
+    to_address: str = ""
+    cc: list[str] = field(default_factory=list)
+    bcc: list[str] = field(default_factory=list)
+    staff_id: int | None = None
+    sender_id: int | None = None
+    provider: str = ""
+    provider_message_id: str | None = None
+    error_code: str = ""
+    error_message: str = ""
+    error_retryable: bool = False
+    segments: int = 0
+    media_count: int = 0
+    is_read: bool = True
+    priority: int = Message.Priority.NORMAL
+    sends: bool = False
+    due_at: datetime | None = None
+    scheduled_at: datetime | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    decision: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """An insert that must come first and must be new: `sql` reads `input` and returns a row where it was."""
+
+    sql: str
+    params: dict[str, Any]
+
+
+_COLUMNS = """
+    business_id bigint, conversation_id bigint, client_id bigint, channel text, direction text, status text,
+    request_id text, request_hash text, body text, subject text, html text, from_address text, to_address text,
+    cc text[], bcc text[], staff_id bigint, sender_id bigint, provider text, provider_message_id text,
+    error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool,
+    priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
+    delivered_at timestamptz, decision jsonb, metadata jsonb
+"""
+_APPEND = """
+WITH input AS MATERIALIZED (
+    SELECT row_number() OVER () - 1 AS ord, nextval('conversations_message_id_seq') AS new_id, x.*
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS x({columns})
+), {gate}
+ins AS (
+    INSERT INTO conversations_message (
+        id, position, business_id, conversation_id, client_id, channel, direction, status, accepted_status,
+        request_id, request_hash, body, subject, html, from_address, to_address, cc, bcc, staff_id, sender_id,
+        provider, provider_message_id, error_code, error_message, error_retryable, attempts, segments, media_count,
+        is_read, priority, due_at, scheduled_at, created_at, sent_at, delivered_at, decision, metadata)
+    SELECT new_id, new_id, business_id, conversation_id, client_id, channel, direction, status, status,
+        request_id, decode(request_hash, 'hex'), body, subject, html, from_address, to_address, cc, bcc, staff_id,
+        sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
+        media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
+        clock_timestamp(), sent_at, delivered_at, decision, metadata
+    FROM input {from_gate}
+    ON CONFLICT DO NOTHING
+    RETURNING id, conversation_id, channel, direction, sender_id, created_at, is_read
+), summary AS (
+    SELECT conversation_id, max(id) FILTER (WHERE channel <> 'activity') AS last_id,
+        max(created_at) FILTER (WHERE channel <> 'activity') AS last_at, count(*) AS messages,
+        count(*) FILTER (WHERE NOT is_read) AS unread, min(created_at) FILTER (WHERE direction = 'inbound') AS came,
+        min(created_at) FILTER (WHERE direction = 'outbound') AS went,
+        COALESCE(array_agg(DISTINCT channel) FILTER (WHERE channel IN ('sms', 'email', 'voice')), '{{}}') AS channels,
+        (array_agg(sender_id ORDER BY id DESC) FILTER (WHERE channel = 'sms' AND sender_id IS NOT NULL))[1] AS sender_id
+    FROM ins GROUP BY conversation_id
+), kept AS (
+    UPDATE conversations_conversation c SET
+        last_message_id = GREATEST(c.last_message_id, s.last_id),
+        last_message_at = GREATEST(c.last_message_at, s.last_at),
+        unread_count = c.unread_count + s.unread,
+        message_count = c.message_count + s.messages,
+        channels = CASE WHEN c.channels::text[] @> s.channels::text[] THEN c.channels ELSE
+            (SELECT array_agg(DISTINCT name ORDER BY name) FROM unnest(c.channels || s.channels::varchar[]) AS name) END,
+        last_sender_id = COALESCE(s.sender_id, c.last_sender_id),
+        first_inbound_at = COALESCE(c.first_inbound_at, s.came),
+        first_response_at = CASE WHEN c.first_inbound_at IS NOT NULL THEN COALESCE(c.first_response_at, s.went)
+            ELSE c.first_response_at END,
+        status = CASE WHEN s.unread > 0 THEN 'open' ELSE c.status END,
+        snoozed_until = CASE WHEN s.unread > 0 THEN NULL ELSE c.snoozed_until END,
+        closed_at = CASE WHEN s.unread > 0 THEN NULL ELSE c.closed_at END,
+        updated_at = clock_timestamp()
+    FROM summary s WHERE c.id = s.conversation_id
+)
+SELECT input.ord, ins.id, ins.created_at FROM ins JOIN input ON input.new_id = ins.id
+"""
+_PLAIN = _APPEND.format(columns=_COLUMNS, gate="", from_gate="")
+
+
+def new_request_id() -> str:
+    """A request_id of the server's making, for a caller that gave none."""
+    return secrets.token_hex(12)
+
+
+def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[int, dict[str, Any]]:
+    """Append `rows` in their order; give `id` and `created_at` by each one's place in the list.
+
+    A row whose `request_id` or provider's id its business already has is left out of the answer. An unread inbound
+    one reopens its conversation. With a `gate`, nothing is written where its insert was not new.
+    """
+    params: dict[str, Any] = {"rows": orjson.dumps(rows).decode()}
+    if gate is None:
+        found = sql.rows(_PLAIN, params)
+    else:
+        statement = _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate.sql}),", from_gate=", gate")
+        found = sql.rows(statement, params | gate.params)
+    return {row["ord"]: row for row in found}

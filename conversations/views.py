@@ -1,0 +1,157 @@
+"""The thread over HTTP: lists, timeline, assignment, status, notes, read state."""
+
+from typing import Any
+
+from django.http import FileResponse, Http404, HttpRequest
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Location, Staff
+from conversations import media_links
+from conversations import serializers as shapes
+from conversations.models import Attachment, Conversation
+from conversations.services import reading, threads
+from omega_project.lib import sql
+from omega_project.lib.api import pagination
+from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
+from omega_project.lib.api.errors import NotFound, parameter_error
+
+BY_LAST_MESSAGE = reading.Order("v.last_message_at", "timestamptz", descending=True, tie="v.id")
+NO_CONVERSATION = "There is no such conversation of this client in this business."
+
+
+def conversation_or_404(ids: dict[str, int]) -> Conversation:
+    """The conversation that a path names, with business, client and conversation belonging together."""
+    found = Conversation.objects.for_client(ids["business_id"], ids["client_id"]).filter(pk=ids["conversation_id"]).first()
+    if found is None:
+        raise NotFound(NO_CONVERSATION)
+    return found
+
+
+def conversation_answer(business_id: int, conversation_id: int) -> dict[str, Any]:
+    row = reading.conversation_row(business_id=business_id, conversation_id=conversation_id)
+    if row is None:
+        raise NotFound(NO_CONVERSATION)
+    return shapes.conversation_object(row)
+
+
+class Conversations(OmegaViewSet):
+    """`/businesses/{business_id}/conversations` and `…/clients/{client_id}/conversations`."""
+
+    @endpoint(
+        summary="Get paginated list of client conversations for a business",
+        operation_id="conversations_list",
+        tags=["businesses"],
+        query=shapes.ConversationsQuery,
+        answers={200: shapes.ConversationPage},
+        errors=(403, 404),
+    )
+    def list(self, request: Request, given: Given, business_id: int) -> Response:
+        query: shapes.ConversationsQuery = given.query
+        scope = f"conversations:{business_id}:-last_message_at"
+        cursor = pagination.decode(query.cursor, scope)
+        narrowing = self._narrowing(request, query, business_id)
+        total = reading.count_conversations(narrowing) if query.include_total else None
+        rows = reading.conversation_rows(narrowing, BY_LAST_MESSAGE, limit=query.page_size + 1, cursor=cursor)
+        rows, links = pagination.page(
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("last_message_at", "id"), total=total
+        )
+        return Response({**links, "results": [shapes.conversation_object(row) for row in rows]})
+
+    def _narrowing(self, request: Request, query: shapes.ConversationsQuery, business_id: int) -> reading.Narrowing:
+        narrowing = reading.Narrowing(["v.business_id = %(business)s::bigint"], {"business": business_id})
+        if query.status:
+            narrowing.add("v.status = ANY(%(status)s)", status=list(query.status))
+        if query.unread is not None:
+            narrowing.add("v.unread_count > 0" if query.unread else "v.unread_count = 0")
+        if query.assigned_to == "none":
+            narrowing.add("v.assigned_to_id IS NULL")
+        elif query.assigned_to is not None:
+            narrowing.add("v.assigned_to_id = %(staff)s::bigint", staff=self._staff(request, query.assigned_to))
+        return narrowing
+
+    def _staff(self, request: Request, assigned_to: str) -> int:
+        if assigned_to != "me":
+            return int(assigned_to)
+        if request.auth.staff_id is None:
+            raise parameter_error("assigned_to", "me needs a token of a staff member", "query")
+        return int(request.auth.staff_id)
+
+    @endpoint(
+        summary="Create or retrieve client conversation",
+        operation_id="conversations_open",
+        tags=["businesses"],
+        body=shapes.OpenConversation,
+        answers={200: shapes.Conversation, 201: shapes.Conversation},
+        errors=(403, 404),
+    )
+    def open(self, request: Request, given: Given, business_id: int, client_id: int) -> Response:
+        body: shapes.OpenConversation = given.body
+        self._require_client(business_id, client_id, body)
+        conversation_id, made = threads.create_or_retrieve(
+            business_id=business_id, client_id=client_id, location_id=body.location_id,
+            assigned_to=body.assigned_to, actor_id=request.auth.staff_id,
+        )  # fmt: skip
+        return Response(conversation_answer(business_id, conversation_id), status=201 if made else 200)
+
+    def _require_client(self, business_id: int, client_id: int, body: shapes.OpenConversation) -> None:
+        client = sql.row(
+            "SELECT 1 AS one FROM accounts_client WHERE id = %(c)s::bigint AND business_id = %(b)s::bigint",
+            {"c": client_id, "b": business_id},
+        )
+        if client is None:
+            raise NotFound("There is no such client in this business.")
+        if body.location_id and not Location.objects.in_business(business_id).filter(pk=body.location_id).exists():
+            raise NotFound("There is no such location in this business.")
+        if body.assigned_to and not Staff.objects.in_business(business_id).filter(pk=body.assigned_to).exists():
+            raise NotFound("There is no such staff member in this business.")
+
+
+class Timeline(OmegaViewSet):
+    """`…/conversations/{conversation_id}/messages`."""
+
+    @endpoint(
+        summary="Get paginated conversation messages with filters",
+        operation_id="messages_list",
+        tags=["businesses"],
+        query=shapes.MessagesQuery,
+        answers={200: shapes.MessagePage},
+        errors=(403, 404),
+    )
+    def list(self, request: Request, given: Given, **ids: int) -> Response:
+        query: shapes.MessagesQuery = given.query
+        scope = f"messages:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
+        cursor = pagination.decode(query.cursor, scope)
+        self._require(ids)
+        narrowing = reading.Narrowing(["m.conversation_id = %(conversation)s::bigint"], {"conversation": ids["conversation_id"]})
+        order = reading.Order("m.id", "bigint", descending=query.order == "desc", tie="m.id")
+        total = reading.count_messages(narrowing) if query.include_total else None
+        rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
+        rows, links = pagination.page(
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total
+        )
+        return Response({**links, "results": [shapes.message_object(row) for row in rows]})
+
+    def _require(self, ids: dict[str, int]) -> None:
+        found = sql.row(
+            "SELECT 1 AS one FROM conversations_conversation WHERE id = %(conversation_id)s::bigint "
+            "AND client_id = %(client_id)s::bigint AND business_id = %(business_id)s::bigint",
+            ids,
+        )
+        if found is None:
+            raise NotFound(NO_CONVERSATION)
+
+
+def media(request: HttpRequest, token: str) -> FileResponse:
+    """Our copy of an attachment, by its signed link. Nothing in it can run in the page's place."""
+    attachment_id = media_links.attachment_id_of(token)
+    attachment = Attachment.objects.filter(pk=attachment_id, status="stored").first() if attachment_id else None
+    if attachment is None:
+        raise Http404
+    shown = attachment.content_type.startswith(("image/", "audio/", "video/"))
+    response = FileResponse(
+        attachment.file.open("rb"), as_attachment=not shown, filename=attachment.name, content_type=attachment.content_type
+    )
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return response

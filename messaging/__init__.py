@@ -1,0 +1,1 @@
+"""Transport: dispatch, providers, webhooks, consent, retry, templates."""

@@ -1,0 +1,29 @@
+"""RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
+
+from conversations.services import threads
+from messaging.services import delivery, intake, media, recovery, wakeup
+from omega_project.lib import jobs
+
+
+def dispatch() -> None:
+    """Send what is due, until nothing is or the slice is used up; then let the next job go on."""
+    for queue in wakeup.QUEUES:
+        jobs.kicked(queue, wakeup.DISPATCH)
+    if delivery.drain():
+        wakeup.wake_dispatch(1)
+
+
+def sweep() -> None:
+    """Every second: what a lost hint or a dead worker left behind moves again."""
+    recovery.sweep()
+
+
+def tidy() -> None:
+    """Every few seconds: events to try again, media to fetch, snoozes that end."""
+    intake.retry_due()
+    media.requeue_due()
+    threads.wake_snoozed()
+
+
+def fetch_media(attachment_id: int) -> None:
+    media.fetch_attachment(attachment_id=attachment_id)

@@ -1,0 +1,196 @@
+"""Transport's own records: attempts, what providers told us, consent and its history, templates."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Business, Channel, Client, ConsentState, Sender
+from accounts.querysets import TenantQuerySet
+from conversations.models import Message
+
+
+class Attempt(models.Model):
+    """One try to hand a message over, written before the provider is called: what makes a second send impossible."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started"
+        ACCEPTED = "accepted"
+        RETRY = "retry", "To be tried again"
+        FAILED = "failed"
+        UNKNOWN = "unknown"
+        RELEASED = "released", "Released before the provider was called"
+
+    message = models.ForeignKey(Message, models.CASCADE, related_name="attempt_rows")
+    number = models.PositiveSmallIntegerField()
+    worker = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.STARTED)
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    detail = models.TextField(blank=True)
+    provider_message_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        constraints = [
+            # The fence: a second worker cannot begin the same try.
+            models.UniqueConstraint(fields=["message", "number"], name="attempt_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of message {self.message_id}"
+
+
+class WebhookEvent(models.Model):
+    """The inbox: what a provider told us, raw, stored before anything is made of it."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        PROCESSED = "processed"
+        FAILED = "failed"
+        IGNORED = "ignored"
+
+    provider = models.CharField(max_length=32)
+    kind = models.CharField(max_length=32, help_text="sms.reply, sms.status, …")
+    dedupe_key = models.CharField(max_length=255)
+    url = models.CharField(max_length=2048, blank=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    payload = models.BinaryField(editable=False)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    business = models.ForeignKey(Business, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, blank=True, related_name="+")
+    received_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            # A provider's second call with the same news is known by this.
+            models.UniqueConstraint(fields=["provider", "dedupe_key"], name="webhook_event_once"),
+        ]
+        indexes = [
+            # Read by the sweep and by the operators' board.
+            models.Index(
+                fields=["next_attempt_at"],
+                name="webhook_event_to_retry",
+                condition=Q(status__in=["pending", "failed"], next_attempt_at__isnull=False),
+            ),
+            models.Index(fields=["-id"], name="webhook_event_failed", condition=Q(status="failed")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind} {self.dedupe_key}"
+
+
+class Consent(models.Model):
+    """Whether an address may be written to on a channel by a business: the state that ConsentChange's rows lead to."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    address = models.CharField(max_length=254)
+    state = models.CharField(max_length=16, choices=ConsentState.choices)
+    updated_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Read at the queue's door and at the last moment before the provider call.
+            models.UniqueConstraint(fields=["business", "channel", "address"], name="consent_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.state}"
+
+
+class ConsentChange(models.Model):
+    """One change of consent, with its source and evidence. A row is never changed."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, models.SET_NULL, null=True, blank=True, related_name="consent_changes")
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    address = models.CharField(max_length=254)
+    previous = models.CharField(max_length=16, choices=ConsentState.choices)
+    state = models.CharField(max_length=16, choices=ConsentState.choices)
+    source = models.CharField(max_length=32, help_text="keyword, provider, api, staff, import")
+    evidence = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["business", "channel", "address", "-id"], name="consent_history")]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.previous} → {self.state}"
+
+
+class ConsentKeyword(models.Model):
+    """A word that changes consent when it is the whole message: data, not code."""
+
+    class Kind(models.TextChoices):
+        STOP = "stop"
+        START = "start"
+        HELP = "help"
+
+    word = models.CharField(max_length=32, unique=True, help_text="Upper case, letters and digits only.")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class CarrierCode(models.Model):
+    """What a provider's error code means and whether trying again can help (providers.md, 1): data, not code."""
+
+    class Handling(models.TextChoices):
+        RETRY = "retry", "Try again with back-off"
+        RETRY_ONCE = "retry_once", "Try again once"
+        PERMANENT = "permanent", "Never try this message again"
+        CONFIGURATION = "configuration", "Our set-up is wrong"
+        OPTED_OUT = "opted_out", "The recipient said stop"
+
+    provider = models.CharField(max_length=32)
+    code = models.CharField(max_length=32)
+    handling = models.CharField(max_length=16, choices=Handling.choices)
+    meaning = models.CharField(max_length=255, help_text="A sentence that a support person understands.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "code"], name="carrier_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.code}: {self.meaning}"
+
+
+class SenderBudget(models.Model):
+    """How much of its rate a sender has used: a bucket that refills by the database's clock."""
+
+    sender = models.OneToOneField(Sender, models.CASCADE, primary_key=True, related_name="+")
+    tokens = models.FloatField(default=0)
+    refilled_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"budget of sender {self.sender_id}"
+
+
+class Template(models.Model):
+    """A canned reply or message template of a business; variables stand as {{ name }}."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="templates")
+    name = models.CharField(max_length=255)
+    channel = models.CharField(max_length=8, choices=Channel.choices, default=Channel.SMS)
+    language = models.CharField(max_length=16, blank=True)
+    subject = models.CharField(max_length=998, blank=True)
+    body = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["business", "name"], name="template_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

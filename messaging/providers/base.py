@@ -1,0 +1,103 @@
+"""What a provider is to omega: it translates between the vendor's words and ours and decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Outcome(StrEnum):
+    """What is known after a try to hand a message over."""
+
+    ACCEPTED = "accepted"  # the provider has it
+    REFUSED = "refused"  # the provider said no, with a code
+    NOT_TAKEN = "not_taken"  # it surely did not take it: trying again is safe
+    UNKNOWN = "unknown"  # nobody knows: a time-out, a 5xx, a cut line after the request had left
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to hand over. `callback_url` carries our message id; `attempt` counts from 1."""
+
+    message_id: int
+    attempt: int
+    from_address: str
+    to_address: str
+    body: str
+    media_urls: Sequence[str] = ()
+    callback_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The outcome of one try. `retry_after` in seconds, where the provider named it; `code` is the vendor's own."""
+
+    outcome: Outcome
+    provider_message_id: str = ""
+    code: str = ""
+    detail: str = ""
+    http_status: int | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A message as the provider's own record has it."""
+
+    provider_message_id: str
+    status: str
+    error_code: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """A delivery receipt in our words; `status` empty where the vendor's word is unknown (`raw_status` keeps it)."""
+
+    provider_message_id: str
+    status: str
+    raw_status: str
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMedia:
+    url: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingText:
+    """A text from a client. `keyword` is stop, start or help where the provider itself handled the reply."""
+
+    provider_message_id: str
+    from_address: str
+    to_address: str
+    body: str
+    segments: int = 1
+    media: Sequence[IncomingMedia] = field(default_factory=tuple)
+    keyword: str = ""
+
+
+class CannotAsk(Exception):
+    """The provider could not be asked for its record; a later try may work."""
+
+
+class Provider(Protocol):
+    """A way to send, and to ask what was sent."""
+
+    name: str
+
+    def send(self, message: Outgoing) -> SendResult:
+        """Hand `message` over. Never raises: what goes wrong is an outcome. Takes at most SEND_SECONDS."""
+        ...
+
+    def find(self, message: Outgoing, since: datetime) -> list[Listed]:
+        """The provider's messages of the same sender, recipient and text since `since`. Raises CannotAsk."""
+        ...
+
+
+# The longest that one try may take; a claim's lease is longer (services/delivery.py).
+CONNECT_SECONDS = 3.0
+SEND_SECONDS = 8.0

@@ -1,0 +1,255 @@
+"""Twilio's Messages resource and webhooks in our words (providers.md, 1 to 4, checked against twilio 9.13)."""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import certifi
+import urllib3
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http import HttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from messaging.providers.base import (
+    CONNECT_SECONDS,
+    SEND_SECONDS,
+    CannotAsk,
+    IncomingMedia,
+    IncomingText,
+    Listed,
+    Outcome,
+    Outgoing,
+    SendResult,
+    StatusReport,
+)
+
+# Twilio's words for a message's status to ours. `sent` is the nearest carrier's acceptance; the provider's own
+# queueing is `sent` to us: it left our hands. A word that is not here is kept raw and moves nothing.
+STATUSES = {
+    "accepted": "sent",
+    "scheduled": "sent",
+    "queued": "sent",
+    "sending": "sent",
+    "sent": "sent",
+    "partially_delivered": "sent",
+    "delivered": "delivered",
+    "undelivered": "undelivered",
+    "failed": "failed",
+    "canceled": "failed",
+    "read": "read",
+}
+KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
+MOST_MEDIA = 10
+
+
+class CutOff(Exception):
+    """The line broke, or time ran out, when the request may have left."""
+
+
+class NeverLeft(Exception):
+    """No connection came about: the request surely did not leave."""
+
+
+class LeanHttpClient(HttpClient):
+    """The SDK's transport on urllib3 itself: a pool, real time-outs, and the answer's headers kept for the caller.
+
+    The SDK's own client waits for ever by default, keeps no headers of an error, and costs three times as much.
+    """
+
+    def __init__(self, base_url: str, pool_size: int) -> None:
+        super().__init__(None, False, SEND_SECONDS)
+        self._base = urlsplit(base_url) if base_url else None
+        self._last = threading.local()
+        self._pool = urllib3.PoolManager(
+            num_pools=4, maxsize=pool_size, retries=False, ca_certs=certifi.where(), cert_reqs="CERT_REQUIRED"
+        )
+
+    @property
+    def last_headers(self) -> Mapping[str, str]:
+        """The headers of this thread's last answer."""
+        return getattr(self._last, "headers", {})
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,
+        allow_redirects: bool = False,
+    ) -> Response:
+        del allow_redirects
+        self._last.headers = {}
+        target = self._target(url) + (f"?{urlencode(_filled(params), doseq=True)}" if params else "")
+        body = urlencode(_filled(data), doseq=True) if data else None
+        sent = dict(headers or {})
+        if auth:
+            sent.update(urllib3.make_headers(basic_auth=f"{auth[0]}:{auth[1]}"))
+        status, text, self._last.headers = self._exchange(method, target, body, sent, timeout or SEND_SECONDS)
+        return Response(status, text, self._last.headers)
+
+    def _target(self, url: str) -> str:
+        if self._base is None:
+            return url
+        parts = urlsplit(url)
+        path = self._base.path.rstrip("/") + parts.path
+        return urlunsplit((self._base.scheme, self._base.netloc, path, parts.query, ""))
+
+    def _exchange(
+        self, method: str, url: str, body: str | None, headers: dict[str, str], timeout: float
+    ) -> tuple[int, str, Mapping[str, str]]:
+        ends = time.monotonic() + timeout
+        limits = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout)
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=headers, timeout=limits, preload_content=False, redirect=False
+            )
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
+            raise NeverLeft(str(error)) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise CutOff(_reason(error)) from error
+        return answer.status, _read(answer, ends), answer.headers
+
+
+def _reason(error: Exception) -> str:
+    return "no answer in time" if isinstance(error, urllib3.exceptions.TimeoutError) else f"the line was cut: {error}"
+
+
+def _read(answer: Any, ends: float) -> str:
+    """The body, at most 1 MiB, within the deadline: an answer that drips a byte at a time does not hold a worker."""
+    chunks, size = [], 0
+    try:
+        for chunk in answer.stream(65536):
+            chunks.append(chunk)
+            size += len(chunk)
+            if time.monotonic() > ends or size > 1 << 20:
+                answer.close()
+                raise CutOff("the answer took too long or was too large")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise CutOff(_reason(error)) from error
+    answer.release_conn()
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+def _filled(values: Mapping[str, object] | None) -> dict[str, object]:
+    return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+class Twilio:
+    """One Twilio account."""
+
+    name = "twilio"
+
+    def __init__(self, account_sid: str, user: str, secret: str, base_url: str = "", pool_size: int = 100) -> None:
+        self._http = LeanHttpClient(base_url, pool_size)
+        self._client = Client(user, secret, account_sid, http_client=self._http)
+        self._messages = self._client.api.v2010.account.messages
+
+    def send(self, message: Outgoing) -> SendResult:
+        """POST Messages.json. 429 was never processed and is safe to repeat; 5xx and a cut line are not."""
+        values: dict[str, Any] = {"media_url": list(message.media_urls)} if message.media_urls else {}
+        if message.body or not values:
+            values["body"] = message.body
+        try:
+            made = self._messages.create(
+                to=message.to_address,
+                from_=message.from_address,
+                status_callback=message.callback_url or None,  # type: ignore[arg-type]
+                **values,
+            )
+        except TwilioRestException as error:
+            return self._refusal(error.status, error.code, error.msg)
+        except NeverLeft as error:
+            return SendResult(Outcome.NOT_TAKEN, code="connect", detail=str(error)[:300])
+        except (CutOff, TwilioException) as error:
+            return SendResult(Outcome.UNKNOWN, code="no_answer", detail=str(error)[:300])
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            return SendResult(Outcome.UNKNOWN, code="garbage", detail=f"not a Twilio answer: {error}"[:300])
+        if not isinstance(made.sid, str) or not made.sid:
+            return SendResult(Outcome.UNKNOWN, code="garbage", detail="the answer names no message")
+        return SendResult(Outcome.ACCEPTED, provider_message_id=made.sid, http_status=201)
+
+    def _refusal(self, status: int, code: int | None, detail: str) -> SendResult:
+        if status == 429:
+            return SendResult(Outcome.NOT_TAKEN, "", str(code or 429), detail, status, self._retry_after())
+        outcome = Outcome.UNKNOWN if status >= 500 or status < 400 else Outcome.REFUSED
+        return SendResult(outcome, "", str(code or status), str(detail)[:300], status)
+
+    def _retry_after(self) -> float | None:
+        try:
+            return float(self._http.last_headers.get("Retry-After", ""))
+        except ValueError:
+            return None
+
+    def find(self, message: Outgoing, since: datetime) -> list[Listed]:
+        """Twilio's own list by To, From and day, narrowed to the same text and no earlier than `since`."""
+        try:
+            found = self._messages.list(
+                to=message.to_address,
+                from_=message.from_address,
+                date_sent_after=since - timedelta(days=1),
+                limit=400,
+                page_size=200,
+            )
+        except (TwilioException, NeverLeft, CutOff, ValueError, TypeError, AttributeError, KeyError) as error:
+            raise CannotAsk(str(error)[:300]) from error
+        return [_listed(item) for item in found if _is_same(item, message, since)]
+
+
+def _is_same(item: Any, message: Outgoing, since: datetime) -> bool:
+    """The same text, and not made well before the try began: two clocks may be ten minutes apart."""
+    made = item.date_created
+    return item.body == message.body and (made is None or made >= since - timedelta(minutes=15))
+
+
+def _listed(item: Any) -> Listed:
+    status = STATUSES.get(str(item.status), "sent")
+    return Listed(item.sid, status, str(item.error_code or ""), item.date_created)
+
+
+def read_status(form: Mapping[str, str]) -> StatusReport:
+    """A status callback's form (providers.md, 3). The initial statuses are not reported."""
+    raw = form.get("MessageStatus") or form.get("SmsStatus") or ""
+    return StatusReport(
+        provider_message_id=form.get("MessageSid") or form.get("SmsSid") or "",
+        status=STATUSES.get(raw.lower(), ""),
+        raw_status=raw[:32],
+        error_code=form.get("ErrorCode", "")[:32],
+    )
+
+
+def read_text(form: Mapping[str, str]) -> IncomingText:
+    """An incoming message's form (providers.md, 2). ValueError with a sentence where it is none."""
+    sid = form.get("MessageSid") or form.get("SmsMessageSid") or form.get("SmsSid") or ""
+    if not sid or not form.get("From") or not form.get("To"):
+        raise ValueError("The request has no MessageSid, From or To.")
+    return IncomingText(
+        provider_message_id=sid[:128],
+        from_address=form["From"],
+        to_address=form["To"],
+        body=form.get("Body", ""),
+        segments=_count(form.get("NumSegments"), 1, 100),
+        media=tuple(_media(form)),
+        keyword=KEYWORDS.get(form.get("OptOutType", "").upper(), ""),
+    )
+
+
+def _media(form: Mapping[str, str]) -> list[IncomingMedia]:
+    found = []
+    for index in range(_count(form.get("NumMedia"), 0, MOST_MEDIA)):
+        url = form.get(f"MediaUrl{index}", "")
+        if url:
+            found.append(IncomingMedia(url[:2048], form.get(f"MediaContentType{index}", "")[:255]))
+    return found
+
+
+def _count(text: str | None, default: int, most: int) -> int:
+    return min(int(text), most) if text and text.isascii() and text.isdigit() and len(text) < 5 else default
+
+

@@ -1,0 +1,213 @@
+"""Claiming: which due messages go now. Consent, quiet hours, order, fairness and the sender's rate are decided here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from conversations.models import Message
+from messaging.services import quiet
+from omega_project.lib import sql
+
+# Longer than the longest try (providers.base.SEND_SECONDS) and what may pass before it begins.
+LEASE_SECONDS = 12
+
+_PROMOTE = """
+WITH due AS (
+    SELECT id FROM conversations_message WHERE status = 'scheduled' AND due_at <= clock_timestamp()
+    ORDER BY due_at, id LIMIT 500 FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT id, nextval('conversations_message_id_seq') AS position FROM (SELECT id FROM due ORDER BY id) d
+)
+UPDATE conversations_message m SET status = 'queued', position = p.position FROM placed p WHERE m.id = p.id
+RETURNING m.id
+"""
+# The senders that have something queued (a loose scan of the index `outbox`), their budgets refilled and locked.
+_SENDERS = """
+WITH RECURSIVE active AS (
+    (SELECT sender_id FROM conversations_message WHERE status = 'queued' AND due_at IS NOT NULL
+     AND sender_id IS NOT NULL ORDER BY sender_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT m.sender_id FROM conversations_message m WHERE m.status = 'queued' AND m.due_at IS NOT NULL
+            AND m.sender_id > a.sender_id ORDER BY m.sender_id LIMIT 1)
+    FROM active a WHERE a.sender_id IS NOT NULL
+), limited AS (
+    INSERT INTO messaging_senderbudget AS b (sender_id, tokens, refilled_at)
+    SELECT s.id, GREATEST(1, s.messages_per_second), clock_timestamp()
+    FROM active a JOIN accounts_sender s ON s.id = a.sender_id
+    WHERE s.messages_per_second IS NOT NULL ORDER BY s.id
+    ON CONFLICT (sender_id) DO UPDATE SET
+        tokens = LEAST(EXCLUDED.tokens, b.tokens + GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - b.refilled_at))
+                 * (SELECT messages_per_second FROM accounts_sender WHERE id = b.sender_id)::float),
+        refilled_at = clock_timestamp()
+    RETURNING sender_id, tokens
+)
+SELECT s.id AS sender_id, s.business_id, floor(l.tokens)::int AS tokens
+FROM active a JOIN accounts_sender s ON s.id = a.sender_id LEFT JOIN limited l ON l.sender_id = s.id
+"""
+_CLAIM = """
+WITH quota AS (
+    SELECT * FROM unnest(%(senders)s::bigint[], %(limits)s::int[]) AS q(sender_id, most)
+), heads AS (
+    SELECT m.*, row_number() OVER (PARTITION BY m.sender_id ORDER BY m.priority, m.due_at, m.position) AS place, q.most
+    FROM quota q CROSS JOIN (VALUES (0), (1), (2)) AS p(priority) CROSS JOIN LATERAL (
+        SELECT m.id, m.sender_id, m.priority, m.due_at, m.position FROM conversations_message m
+        WHERE m.status = 'queued' AND m.due_at IS NOT NULL AND m.sender_id = q.sender_id
+          AND m.priority = p.priority AND m.due_at <= clock_timestamp()
+          AND NOT EXISTS (
+              SELECT 1 FROM conversations_message e
+              WHERE e.conversation_id = m.conversation_id AND e.channel = m.channel AND e.position < m.position
+                AND e.status IN ('queued', 'sending', 'unknown') AND e.due_at IS NOT NULL
+                AND (e.hold_until IS NULL OR e.hold_until > clock_timestamp()))
+        ORDER BY m.due_at, m.position LIMIT q.most FOR UPDATE SKIP LOCKED
+    ) m
+), picked AS (
+    SELECT id FROM heads WHERE place <= most ORDER BY priority, place, due_at LIMIT %(room)s::int
+), claimed AS (
+    UPDATE conversations_message m SET
+        status = CASE WHEN x.reason IS NULL THEN 'sending' ELSE 'blocked' END,
+        attempts = m.attempts + CASE WHEN x.reason IS NULL THEN 1 ELSE 0 END,
+        lease_until = CASE WHEN x.reason IS NULL THEN clock_timestamp() + make_interval(secs => %(lease)s::int) END,
+        error_code = COALESCE(x.reason, ''), error_retryable = false,
+        error_message = CASE x.reason WHEN 'opted_out' THEN 'The client has opted out of texts.'
+            WHEN 'client_blocked' THEN 'The client is blocked.'
+            WHEN 'business_suspended' THEN 'The business is suspended: it receives and records, and sends nothing.'
+            ELSE '' END
+    FROM picked k
+    JOIN conversations_message o ON o.id = k.id
+    JOIN accounts_business b ON b.id = o.business_id
+    JOIN accounts_client c ON c.id = o.client_id
+    LEFT JOIN messaging_consent t
+        ON t.business_id = o.business_id AND t.channel = o.channel AND t.address = o.to_address
+    CROSS JOIN LATERAL (SELECT CASE WHEN b.status <> 'active' THEN 'business_suspended'
+        WHEN c.is_blocked THEN 'client_blocked'
+        WHEN t.state = 'opted_out' OR (o.channel = 'sms' AND c.consent_sms = 'opted_out')
+            OR (o.channel = 'email' AND c.consent_email = 'opted_out') THEN 'opted_out' END AS reason) x
+    WHERE m.id = k.id
+    RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
+        m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
+        b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now
+), tried AS (
+    INSERT INTO messaging_attempt (message_id, number, worker, started_at, outcome, code, detail, provider_message_id)
+    SELECT id, attempts, %(worker)s, clock_timestamp(), 'started', '', '', '' FROM claimed WHERE status = 'sending'
+), told AS (
+    INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
+    SELECT id, 'queued', 'blocked', 'dispatch', '', clock_timestamp() FROM claimed WHERE status = 'blocked'
+)
+SELECT claimed.*, CASE WHEN media_count > 0 THEN ARRAY(
+    SELECT source_url FROM conversations_attachment t WHERE t.message_id = claimed.id ORDER BY t.id) END AS media_urls
+FROM claimed ORDER BY priority, position
+"""
+_SPEND = """
+UPDATE messaging_senderbudget b SET tokens = b.tokens - u.used
+FROM unnest(%(senders)s::bigint[], %(used)s::int[]) AS u(sender_id, used) WHERE b.sender_id = u.sender_id
+"""
+_PUT_BACK = """
+WITH back AS (
+    UPDATE conversations_message m SET status = 'queued', attempts = m.attempts - 1, lease_until = NULL,
+        due_at = r.due_at, hold_until = clock_timestamp()
+    FROM unnest(%(ids)s::bigint[], %(due)s::timestamptz[]) AS r(id, due_at) WHERE m.id = r.id
+    RETURNING m.id, m.attempts + 1 AS number
+)
+DELETE FROM messaging_attempt a USING back WHERE a.message_id = back.id AND a.number = back.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message in this worker's hands until its lease ends."""
+
+    message_id: int
+    business_id: int
+    attempt: int
+    attempts_allowed: int
+    provider: str
+    from_address: str
+    to_address: str
+    body: str
+    media_urls: tuple[str, ...]
+
+
+def promote_scheduled() -> int:
+    """Scheduled messages whose time has come join the queue, behind what was queued before; how many."""
+    return len(sql.rows(_PROMOTE))
+
+
+def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str) -> list[Claim]:
+    """Claim up to `room` messages. No business gets more than its share, nor more than `most` in flight."""
+    return sql.in_transaction(lambda: _claim(room, in_flight, most, worker))
+
+
+def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> list[Claim]:
+    promote_scheduled()
+    senders = sql.rows(_SENDERS)
+    limits = _limits(senders, room, in_flight, most)
+    if not limits:
+        return []
+    params = {
+        "senders": list(limits), "limits": list(limits.values()), "room": room, "lease": LEASE_SECONDS,
+        "worker": worker,
+    }  # fmt: skip
+    found = sql.rows(_CLAIM, params)
+    _spend(senders, found)
+    going = [row for row in found if row["status"] == Message.Status.SENDING]
+    quiet_now = _quiet(going)
+    if quiet_now:
+        sql.rows(_PUT_BACK, {"ids": list(quiet_now), "due": list(quiet_now.values())})
+    return [_as_claim(row) for row in going if row["id"] not in quiet_now]
+
+
+def _limits(
+    senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, int], most: int
+) -> dict[int, int]:
+    """How many each sender may claim: its business's share of the room, and what its rate leaves."""
+    businesses = {row["business_id"] for row in senders}
+    share = max(1, -(-room // max(1, len(businesses))))
+    limits = {}
+    for row in senders:
+        left = min(share, most - in_flight.get(row["business_id"], 0))
+        if row["tokens"] is not None:
+            left = min(left, row["tokens"])
+        if left > 0:
+            limits[row["sender_id"]] = left
+    return limits
+
+
+def _spend(senders: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+    limited = {row["sender_id"] for row in senders if row["tokens"] is not None}
+    used: dict[int, int] = {}
+    for row in found:
+        if row["sender_id"] in limited and row["status"] == Message.Status.SENDING:
+            used[row["sender_id"]] = used.get(row["sender_id"], 0) + 1
+    if used:
+        sql.rows(_SPEND, {"senders": list(used), "used": list(used.values())})
+
+
+def _quiet(rows: list[dict[str, Any]]) -> dict[int, datetime]:
+    """Bulk messages that fell into the client's quiet hours while they waited, with the time when they may go."""
+    held = {}
+    for row in rows:
+        if row["priority"] == Message.Priority.BULK:
+            local = quiet.zone(row["client_timezone"], row["business_timezone"])
+            release = quiet.release_time(row["now"], local, _time(row["quiet_from"]), _time(row["quiet_until"]))
+            if release:
+                held[row["id"]] = release
+    return held
+
+
+def _time(value: time) -> time:
+    return value.replace(tzinfo=None)
+
+
+def _as_claim(row: dict[str, Any]) -> Claim:
+    return Claim(
+        message_id=row["id"],
+        business_id=row["business_id"],
+        attempt=row["attempts"],
+        attempts_allowed=row["attempts_allowed"],
+        provider=row["provider"],
+        from_address=row["from_address"],
+        to_address=row["to_address"],
+        body=row["body"],
+        media_urls=tuple(row["media_urls"] or ()),
+    )

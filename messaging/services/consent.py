@@ -1,0 +1,79 @@
+"""Consent: who may be written to, changed by a word, a provider, a caller or staff; each change is kept for ever."""
+
+from typing import Any
+
+import orjson
+
+from accounts.models import Client, ConsentState
+from messaging.models import ConsentChange
+from omega_project.lib import sql
+
+OPTED_OUT, OPTED_IN = ConsentState.OPTED_OUT, ConsentState.OPTED_IN
+# The client's address on each channel.
+ADDRESS_FIELD = {"sms": "phone", "email": "email", "voice": "phone"}
+
+_SET = """
+WITH before AS (
+    SELECT state FROM messaging_consent
+    WHERE business_id = %(business)s AND channel = %(channel)s AND address = %(address)s
+), now_is AS (
+    INSERT INTO messaging_consent (business_id, channel, address, state, updated_at)
+    VALUES (%(business)s, %(channel)s, %(address)s, %(state)s, now())
+    ON CONFLICT (business_id, channel, address) DO UPDATE SET state = EXCLUDED.state, updated_at = now()
+        WHERE messaging_consent.state <> EXCLUDED.state
+    RETURNING 1
+)
+INSERT INTO messaging_consentchange (business_id, client_id, channel, address, previous, state, source, evidence, at)
+SELECT %(business)s, %(client)s, %(channel)s, %(address)s, COALESCE((SELECT state FROM before), 'unknown'), %(state)s,
+       %(source)s, %(evidence)s::jsonb, now()
+FROM now_is
+RETURNING id
+"""
+_STATE = """
+SELECT state FROM messaging_consent WHERE business_id = %(business)s AND channel = %(channel)s AND address = %(address)s
+"""
+
+
+def change_consent(
+    *, business_id: int, channel: str, address: str, state: str, source: str, evidence: dict[str, Any],
+    client_id: int | None = None,
+) -> bool:
+    """Set the consent of an address on a channel; False where it was so already. Call in a transaction.
+
+    Every client of the business who has the address shows the new state. Only an explicit START (source `keyword`),
+    a caller or staff may opt in: see `hears_keyword`.
+    """
+    params = {
+        "business": business_id, "client": client_id, "channel": channel, "address": address, "state": state,
+        "source": source, "evidence": orjson.dumps(evidence).decode(),
+    }  # fmt: skip
+    changed = bool(sql.rows(_SET, params))
+    holders = Client.objects.in_business(business_id).filter(**{ADDRESS_FIELD[channel]: address})
+    holders.exclude(**{f"consent_{channel}": state}).update(**{f"consent_{channel}": state})
+    return changed
+
+
+def state_of(*, business_id: int, channel: str, address: str) -> str:
+    """The consent of an address: `opted_in`, `opted_out` or `unknown`."""
+    found = sql.row(_STATE, {"business": business_id, "channel": channel, "address": address})
+    return str(found["state"]) if found else str(ConsentState.UNKNOWN)
+
+
+def hears_keyword(
+    *, keyword: str, business_id: int, client_id: int, address: str, evidence: dict[str, Any], source: str = "keyword"
+) -> None:
+    """STOP opts out, START opts in, HELP changes nothing; no other message ever opts in. Call in a transaction."""
+    state = {"stop": OPTED_OUT, "start": OPTED_IN}.get(keyword)
+    if state is None:
+        return
+    change_consent(
+        business_id=business_id, channel="sms", address=address, state=state, source=source, evidence=evidence,
+        client_id=client_id,
+    )  # fmt: skip
+
+
+def history(*, business_id: int, client: Client) -> list[ConsentChange]:
+    """Every change of the client's present addresses, newest first."""
+    addresses = [a for a in (client.phone, client.email) if a]
+    found = ConsentChange.objects.in_business(business_id).filter(address__in=addresses)
+    return list(found.order_by("-id")[:200])

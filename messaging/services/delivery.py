@@ -1,0 +1,147 @@
+"""Out: claim, deliver, settle (delivery.md). Claims and settles go by batch; many sends are in flight between them.
+
+No transaction is open while a provider is called. A claim is a lease: a worker that dies leaves its messages to
+`recovery`, and a worker that was stopped and wakes up late finds its fence (`attempts`) moved.
+"""
+
+import os
+import queue
+import socket
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from messaging.providers.base import Outcome, Outgoing, SendResult
+from messaging.providers.registry import registry
+from messaging.services import claiming, settling
+from omega_project.lib import jobs
+from omega_project.lib.api.middleware import drop_dead_connection
+
+log = structlog.get_logger(__name__)
+SLICE_SECONDS = 10.0
+# A try that has not begun this long after its claim is given back: the lease must outlive every call.
+BEGIN_WITHIN_SECONDS = 2.0
+_GATHER_SECONDS = 0.008
+_GATHER_MOST = 64
+WORKER = f"{socket.gethostname()}:{os.getpid()}"[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    claim: claiming.Claim
+    result: SendResult
+
+
+class Drain:
+    """One run of the dispatcher: keeps up to `concurrency` sends in flight until nothing is due."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self.done: queue.SimpleQueue[Delivered] = queue.SimpleQueue()
+        self.in_flight = 0
+        self.by_business: Counter[int] = Counter()
+        self.pool = ThreadPoolExecutor(concurrency, thread_name_prefix="send")
+
+    def run(self, seconds: float) -> bool:
+        """Send until nothing is due, time is up or the worker is asked to stop. True where work may be left."""
+        ends = time.monotonic() + seconds
+        try:
+            while True:
+                drop_dead_connection()
+                stop = jobs.is_stopping() or time.monotonic() > ends
+                claimed = 0 if stop else self._claim()
+                if not claimed and not self.in_flight:
+                    return stop
+                self._settle(self._gather(wait=self.in_flight > 0))
+        finally:
+            self._finish()
+
+    def _claim(self) -> int:
+        room = self.concurrency - self.in_flight
+        if room < self.concurrency // 4 and self.in_flight:
+            return 0
+        claims = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
+        for claim in claims:
+            self.in_flight += 1
+            self.by_business[claim.business_id] += 1
+            self.pool.submit(self._deliver, claim, time.monotonic())
+        return len(claims)
+
+    def _share(self) -> int:
+        """No business fills the last quarter of the slots: another one's message finds room at once."""
+        return max(1, self.concurrency * 3 // 4)
+
+    def _deliver(self, claim: claiming.Claim, claimed_at: float) -> None:
+        if time.monotonic() - claimed_at > BEGIN_WITHIN_SECONDS:
+            result = SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
+        else:
+            result = send(claim)
+        self.done.put(Delivered(claim, result))
+
+    def _gather(self, *, wait: bool) -> list[Delivered]:
+        """What is finished: at least one (where `wait`), then what comes within some milliseconds."""
+        found: list[Delivered] = []
+        ends = time.monotonic() + _GATHER_SECONDS
+        while len(found) < min(_GATHER_MOST, self.in_flight):
+            left = ends - time.monotonic()
+            try:
+                found.append(self.done.get(timeout=0.25 if wait and not found else max(0.0, left)))
+            except queue.Empty:
+                break
+        return found
+
+    def _settle(self, finished: list[Delivered]) -> None:
+        if not finished:
+            return
+        settling.settle([(item.claim, item.result) for item in finished])
+        for item in finished:
+            self.in_flight -= 1
+            self.by_business[item.claim.business_id] -= 1
+
+    def _finish(self) -> None:
+        """Settle what is still in flight, within the longest that a call takes; then the lease takes over."""
+        ends = time.monotonic() + claiming.LEASE_SECONDS
+        try:
+            while self.in_flight > 0 and time.monotonic() < ends:
+                self._settle(self._gather(wait=True))
+        finally:
+            self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def send(claim: claiming.Claim) -> SendResult:
+    """Call the provider. Whatever it raises, the outcome is one that loses and doubles nothing."""
+    provider = registry.get(claim.provider)
+    if provider is None:
+        return SendResult(Outcome.REFUSED, code="no_provider", detail=f"no provider is named {claim.provider!r}")
+    try:
+        return provider.send(outgoing(claim))
+    except Exception as error:  # noqa: BLE001  an adapter's bug must not lose a message: nobody knows what happened
+        log.exception("send.failed", message_id=claim.message_id)
+        return SendResult(Outcome.UNKNOWN, code="adapter", detail=repr(error)[:300])
+
+
+def outgoing(claim: claiming.Claim) -> Outgoing:
+    """The claim in the provider's terms. Our id and the attempt ride in the callback's URL (providers.md, 0)."""
+    base = f"{settings.PUBLIC_BASE_URL}/{settings.OMEGA_URL_PREFIX}"
+    return Outgoing(
+        message_id=claim.message_id,
+        attempt=claim.attempt,
+        from_address=claim.from_address,
+        to_address=claim.to_address,
+        body=claim.body,
+        media_urls=claim.media_urls,
+        callback_url=f"{base}twilio/sms/status?mid={claim.message_id}&a={claim.attempt}#rc=3&rp=5xx,ct,rt",
+    )
+
+
+def drain(seconds: float = SLICE_SECONDS) -> bool:
+    """Send what is due for at most `seconds`. True where work may be left."""
+    return Drain(settings.DISPATCH_CONCURRENCY).run(seconds)
+
+
+__all__: list[Any] = ["Drain", "drain", "outgoing", "send"]

@@ -1,0 +1,222 @@
+"""In: the webhook row is the inbox (delivery.md). What a provider told us is stored first, then made use of.
+
+An event is stored once, by its unique key; processing it again after a failure is safe.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import OperationalError, transaction
+
+from conversations.services.timeline import Gate
+from messaging.models import WebhookEvent
+from messaging.providers import twilio
+from messaging.services import receiving, settling, statuses
+from omega_project.lib import forms, sql
+
+log = structlog.get_logger(__name__)
+MOST_ATTEMPTS = 8
+_ORPHAN_SECONDS = 3
+
+_STORE = """
+INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
+    next_attempt_at, message_id, business_id, received_at, processed_at)
+SELECT %(ev_provider)s, %(ev_kind)s, %(ev_key)s, %(ev_url)s, %(ev_type)s, %(ev_payload)s, {status}, '', 0,
+    {next_attempt}, {message}, {business}, clock_timestamp(), clock_timestamp() {source}
+ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING id
+"""
+_GATE_TEXT = _STORE.format(
+    status="'processed'", next_attempt="NULL::timestamptz", message="input.new_id", business="input.business_id",
+    source="FROM input",
+)  # fmt: skip
+_GATE_STATUS = _STORE.format(
+    status="CASE WHEN EXISTS (SELECT 1 FROM found) THEN 'processed' ELSE 'pending' END",
+    next_attempt="CASE WHEN NOT EXISTS (SELECT 1 FROM found) THEN clock_timestamp() + "
+    f"make_interval(secs => {_ORPHAN_SECONDS}) END",
+    message="(SELECT id FROM found)", business="(SELECT business_id FROM found)", source="",
+)  # fmt: skip
+_KEEP = _STORE.format(
+    status="'pending'", next_attempt="clock_timestamp()", message="NULL::bigint", business="NULL::bigint", source=""
+)
+_DUE = """
+UPDATE messaging_webhookevent e SET next_attempt_at = clock_timestamp() + make_interval(secs => 60)
+FROM (
+    SELECT id FROM messaging_webhookevent
+    WHERE status IN ('pending', 'failed') AND next_attempt_at <= clock_timestamp()
+    ORDER BY next_attempt_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
+) due WHERE e.id = due.id RETURNING e.id
+"""
+_FINISHED = """
+UPDATE messaging_webhookevent SET status = %(status)s, error = %(error)s, attempts = attempts + 1,
+    next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s::float), processed_at = clock_timestamp(),
+    message_id = COALESCE(%(message)s::bigint, message_id), business_id = COALESCE(%(business)s::bigint, business_id)
+WHERE id = %(id)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A verified call of a provider: its form, and the bytes that it came in."""
+
+    provider: str
+    kind: str
+    form: Mapping[str, str]
+    payload: bytes
+    url: str
+    content_type: str
+    query: Mapping[str, str]
+
+    def stored(self, key: str) -> dict[str, Any]:
+        return {
+            "ev_provider": self.provider, "ev_kind": self.kind, "ev_key": key[:255], "ev_url": self.url[:2048],
+            "ev_type": self.content_type[:255], "ev_payload": self.payload,
+        }  # fmt: skip
+
+
+def take_text(hook: Hook) -> str:
+    """Store and record an incoming text; the text to answer with, empty mostly. A repeated call changes nothing."""
+    key = _text_key(hook)
+    try:
+        where = receiving.place(twilio.read_text(hook.form))
+        if where.is_plain:
+            gate = Gate(_GATE_TEXT, hook.stored(key))
+            sql.retried(lambda: receiving.append_plain(where, gate, hook.provider))
+            return ""
+    except (ValueError, receiving.UnknownReceiver):
+        pass  # stored and marked below, like whatever else cannot be recorded at once
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        log.warning("intake.slow_path", error=str(error).split("\n")[0])
+    return sql.in_transaction(lambda: _store_and_process(hook, key))
+
+
+def _text_key(hook: Hook) -> str:
+    sid = hook.form.get("MessageSid") or hook.form.get("SmsSid") or ""
+    return f"text:{sid or forms.digest(hook.payload)}"
+
+
+def _store_and_process(hook: Hook, key: str) -> str:
+    stored = sql.row(_KEEP, hook.stored(key))
+    return process_event(event_id=stored["id"]) if stored else ""
+
+
+def take_status(hook: Hook) -> None:
+    """Store and apply a delivery receipt; one for a message that is not known yet is kept and tried again."""
+    report = status_report(hook)
+    key = f"status:{report.provider_message_id}:{hook.form.get('MessageStatus', '')}:{report.error_code}:{report.attempt}"
+    if not report.provider_message_id and not report.message_id:
+        key = f"status:{forms.digest(hook.payload)}"
+    statuses.apply_report(report, Gate(_GATE_STATUS, hook.stored(key)))
+
+
+def status_report(hook: Hook) -> statuses.Report:
+    """The receipt in a hook; our own message id and attempt ride in its URL (providers.md, 3)."""
+    found = twilio.read_status(hook.form)
+    return statuses.Report(
+        status=found.status or "unheard_of",
+        message_id=forms.number(hook.query.get("mid")),
+        attempt=forms.number(hook.query.get("a"), most=32767) or 0,
+        provider_message_id=found.provider_message_id[:128],
+        provider=hook.provider,
+        error_code=found.error_code,
+        source=hook.provider,
+    )
+
+
+def process_event(*, event_id: int) -> str:
+    """Make use of a stored event, in a savepoint: where that fails the event stays, with its error. In a transaction.
+
+    Gives the text to answer with. Used by the hook itself, by the sweep and by an operator's replay.
+    """
+    event = WebhookEvent.objects.select_for_update().get(pk=event_id)
+    try:
+        with transaction.atomic():
+            message_id, business_id, answer = _PROCESSORS[event.kind](_hook_of(event))
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the event is kept with its error and tried again
+        _finish(event, "failed", _sentence(error), wait=_wait(event, error))
+        return ""
+    _finish(event, "processed", "", message=message_id, business=business_id)
+    return answer
+
+
+class _NoMessageYet(Exception):
+    """The report's message is not known: it may still come."""
+
+
+def _process_text(hook: Hook) -> tuple[int | None, int | None, str]:
+    where = receiving.place(twilio.read_text(hook.form))
+    message_id, answer = receiving.receive(where, hook.provider)
+    return message_id, where.row["business_id"], answer
+
+
+def _process_status(hook: Hook) -> tuple[int | None, int | None, str]:
+    applied = statuses.apply_report(status_report(hook))
+    if applied.message_id is None:
+        raise _NoMessageYet("No message of ours is known by this report's ids.")
+    return applied.message_id, None, ""
+
+
+_PROCESSORS = {"sms.reply": _process_text, "sms.status": _process_status}
+
+
+def _hook_of(event: WebhookEvent) -> Hook:
+    payload = bytes(event.payload)
+    form = forms.parse(payload, event.content_type)[0]
+    query = forms.query_of(event.url)
+    return Hook(event.provider, event.kind, form, payload, event.url, event.content_type, query)
+
+
+def _sentence(error: Exception) -> str:
+    known = isinstance(error, (ValueError, receiving.UnknownReceiver, _NoMessageYet)) and str(error)
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _wait(event: WebhookEvent, error: Exception) -> float | None:
+    """Seconds until the next try; None where the budget is used up or only a person can help."""
+    if isinstance(error, (ValueError, receiving.UnknownReceiver)) or event.attempts + 1 >= MOST_ATTEMPTS:
+        return None
+    return settling.next_try(event.attempts + 1)
+
+
+def _finish(
+    event: WebhookEvent, status: str, error: str, *, wait: float | None = None, message: int | None = None,
+    business: int | None = None,
+) -> None:
+    sql.rows(
+        _FINISHED,
+        {"status": status, "error": error, "wait": wait, "message": message, "business": business, "id": event.pk},
+    )
+
+
+def retry_due(*, limit: int = 200) -> int:
+    """Process the events whose time has come; how many."""
+    due = sql.rows(_DUE, {"limit": limit})
+    for row in due:
+        replay_event(event_id=row["id"])
+    return len(due)
+
+
+def replay_event(*, event_id: int) -> None:
+    """Process one stored event again, whatever became of it before: known messages stay as they are."""
+
+    def work() -> None:
+        process_event(event_id=event_id)
+
+    sql.in_transaction(work)
+
+
+def retry_failed(*, business_id: int | None, limit: int) -> int:
+    """Process failed events again, of one business or of all; how many."""
+    failed = WebhookEvent.objects.filter(status="failed")
+    if business_id is not None:
+        failed = failed.filter(business_id=business_id)
+    ids = list(failed.order_by("-id").values_list("pk", flat=True)[:limit])
+    for event_id in ids:
+        replay_event(event_id=event_id)
+    return len(ids)

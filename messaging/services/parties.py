@@ -1,0 +1,150 @@
+"""Who is on both ends of a text: the business, its sender, the client and its thread, looked up in one statement."""
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from accounts.services.clients import create_client
+from messaging.services import consent
+from omega_project.lib import sql
+from omega_project.lib.addresses import normalise_sender
+
+_FACTS = """
+SELECT clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status, b.quiet_from, b.quiet_until,
+       c.id AS client_id, c.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
+       v.id AS conversation_id, a.state AS address_consent,
+       s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
+       %(staff)s::bigint IS NULL OR EXISTS (
+           SELECT 1 FROM accounts_staff WHERE id = %(staff)s::bigint AND business_id = b.id) AS staff_known,
+       %(location)s::bigint IS NULL OR EXISTS (
+           SELECT 1 FROM accounts_location WHERE id = %(location)s::bigint AND business_id = b.id) AS location_known
+FROM accounts_business b
+LEFT JOIN LATERAL (
+    SELECT p.* FROM accounts_client p
+    WHERE %(client)s::bigint IS NOT NULL AND p.id = %(client)s::bigint AND p.business_id = b.id
+    UNION ALL
+    (SELECT p.* FROM accounts_client p LEFT JOIN conversations_conversation w ON w.client_id = p.id
+     WHERE %(client)s::bigint IS NULL AND p.business_id = b.id AND p.phone = %(to)s::text AND p.phone <> ''
+     ORDER BY w.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
+) c ON true
+LEFT JOIN conversations_conversation v ON v.client_id = c.id
+LEFT JOIN messaging_consent a
+    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(c.phone, %(to)s::text)
+LEFT JOIN LATERAL (
+    SELECT n.id, n.address, n.provider,
+        CASE WHEN n.address = %(sender)s::text THEN 'asked_for' WHEN n.location_id = %(location)s::bigint THEN 'location'
+             WHEN n.id = v.last_sender_id THEN 'conversation' WHEN n.location_id = c.home_location_id THEN 'home_location'
+             WHEN n.is_default THEN 'default' ELSE 'only' END AS why
+    FROM accounts_sender n
+    WHERE n.business_id = b.id AND n.channel = 'sms' AND n.is_active
+      AND (%(sender)s::text IS NULL OR n.address = %(sender)s::text)
+    ORDER BY n.location_id = %(location)s::bigint DESC NULLS LAST, n.id = v.last_sender_id DESC NULLS LAST,
+             n.location_id = c.home_location_id DESC NULLS LAST, n.is_default DESC, n.id
+    LIMIT 1
+) s ON true
+WHERE b.id = %(business)s::bigint
+"""
+# Of several clients with one phone, what comes in goes to the one whose conversation moved last (api.md, 7).
+_BY_PHONE = """
+SELECT c.id FROM accounts_client c LEFT JOIN conversations_conversation v ON v.client_id = c.id
+WHERE c.business_id = %(business)s::bigint AND c.phone = %(phone)s::text AND c.phone <> ''
+ORDER BY v.last_message_at DESC NULLS LAST, c.id DESC LIMIT 1
+"""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s::text, 0))"
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a decision on a text stands on."""
+
+    to: str | None
+    client_id: int | None
+    client_phone: str | None
+    client_timezone: str
+    conversation_id: int | None
+    consent: str
+    blocked: bool
+    suspended: bool
+    sender: dict[str, Any] | None
+    sender_reason: str
+    staff_known: bool
+    location_known: bool
+    business_timezone: str
+    quiet_from: time
+    quiet_until: time
+    now: datetime
+
+
+def facts_for(
+    *, business_id: int, client_id: int | None, to: str | None, sender: str | None, staff_id: int | None,
+    location_id: int | None,
+) -> Facts | None:
+    """Everything about both ends, in one statement; None where there is no such business."""
+    params = {
+        "business": business_id, "client": client_id, "to": to, "staff": staff_id, "location": location_id,
+        "sender": _sender_address(sender, business_id),
+    }  # fmt: skip
+    row = sql.row(_FACTS, params)
+    return _facts(row, to) if row else None
+
+
+def _facts(row: dict[str, Any], to: str | None) -> Facts:
+    opted_out = consent.OPTED_OUT in (row["address_consent"], row["consent_sms"])
+    state = consent.OPTED_OUT if opted_out else row["address_consent"] or row["consent_sms"] or "unknown"
+    sender = None
+    if row["sender_id"] is not None:
+        sender = {"id": row["sender_id"], "address": row["sender_address"], "provider": row["sender_provider"]}
+    return Facts(
+        to=to,
+        client_id=row["client_id"],
+        client_phone=row["client_phone"] or None,
+        client_timezone=row["client_timezone"] or "",
+        conversation_id=row["conversation_id"],
+        consent=str(state),
+        blocked=bool(row["is_blocked"]),
+        suspended=row["business_status"] != "active",
+        sender=sender,
+        sender_reason=row["sender_why"] or "",
+        staff_known=row["staff_known"],
+        location_known=row["location_known"],
+        business_timezone=row["business_timezone"],
+        quiet_from=row["quiet_from"],
+        quiet_until=row["quiet_until"],
+        now=row["now"],
+    )
+
+
+def _sender_address(sender: str | None, business_id: int) -> str | None:
+    """A sender as the database has it; one that cannot be a sender stays as it was given and matches none."""
+    if sender is None:
+        return None
+    try:
+        return normalise_sender(sender, country(business_id))
+    except ValueError:
+        return sender
+
+
+@functools.lru_cache(maxsize=4096)
+def country(business_id: int) -> str | None:
+    """The country whose national numbers a business means. It does not change while a process lives."""
+    row = sql.row("SELECT country FROM accounts_business WHERE id = %(id)s::bigint", {"id": business_id})
+    return row["country"] if row else None
+
+
+def client_by_phone(*, business_id: int, phone: str) -> int:
+    """The client with this phone, made where there is none. Call in a transaction.
+
+    The advisory lock makes a thousand first messages of one number one client: phones are not unique in a business,
+    so no constraint could.
+    """
+    params: dict[str, Any] = {"business": business_id, "phone": phone}
+    found = sql.row(_BY_PHONE, params)
+    if found:
+        return int(found["id"])
+    sql.rows(_LOCK, {"name": f"client:{business_id}:{phone}"})
+    found = sql.row(_BY_PHONE, params)
+    if found:
+        return int(found["id"])
+    state = consent.state_of(business_id=business_id, channel="sms", address=phone)
+    return create_client(business_id=business_id, phone=phone, sms=state)

@@ -1,0 +1,168 @@
+"""What a lost hint, a dead worker or a cut line left behind: found every second, and asked before it is sent again."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
+from messaging.providers.registry import registry
+from messaging.services import claiming, delivery, settling, wakeup
+from omega_project.lib import sql
+
+log = structlog.get_logger(__name__)
+# A message that ended its worker this often is set aside.
+MOST_DEATHS = 3
+# An outcome that could not be found out for so long stays unknown: only a person sends it again.
+ASKED_FOR = timedelta(hours=1)
+_ASKING_SECONDS = 30
+_ASK_AGAIN_SECONDS = 10
+
+_EXPIRE = """
+WITH lost AS (
+    SELECT id, attempts FROM conversations_message
+    WHERE status = 'sending' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
+    ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED
+), marked AS (
+    UPDATE conversations_message m SET status = 'unknown', lease_until = clock_timestamp(),
+        hold_until = COALESCE(m.hold_until, clock_timestamp() + make_interval(secs => %(hold)s::int)),
+        error_code = 'worker_lost', error_message = 'The worker was lost in mid-send: the provider is being asked.'
+    FROM lost WHERE m.id = lost.id RETURNING m.id, m.attempts
+), tries AS (
+    UPDATE messaging_attempt a SET outcome = 'unknown', code = 'worker_lost', finished_at = clock_timestamp(),
+        detail = 'the lease ended before the outcome was known'
+    FROM marked m WHERE a.message_id = m.id AND a.number = m.attempts
+)
+INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
+SELECT id, 'sending', 'unknown', 'sweep', 'the worker was lost', clock_timestamp() FROM marked
+RETURNING message_id
+"""
+_TAKE_UNKNOWN = """
+UPDATE conversations_message m SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::int)
+FROM (
+    SELECT id FROM conversations_message
+    WHERE status = 'unknown' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
+    ORDER BY lease_until LIMIT 100 FOR UPDATE SKIP LOCKED
+) due
+WHERE m.id = due.id
+RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.provider, m.from_address, m.to_address, m.body,
+    m.error_code, clock_timestamp() AS now,
+    (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,
+    (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.code = 'worker_lost') AS deaths
+"""
+_OURS = """
+SELECT provider_message_id AS sid FROM conversations_message
+WHERE provider_message_id = ANY(%(sids)s) AND provider = %(provider)s AND id <> %(id)s
+UNION SELECT provider_message_id FROM messaging_attempt WHERE provider_message_id = ANY(%(sids)s)
+"""
+_LATER = """
+UPDATE conversations_message SET lease_until = clock_timestamp() + make_interval(secs => %(wait)s::float), error_message = %(why)s
+WHERE id = %(id)s AND status = 'unknown' AND attempts = %(attempt)s
+"""
+_DUE = """
+SELECT DISTINCT priority FROM (
+    SELECT priority FROM conversations_message WHERE status = 'queued' AND due_at IS NOT NULL
+    AND due_at <= clock_timestamp() LIMIT 200) due
+"""
+_ORPHANS = """
+UPDATE conversations_message SET status = 'failed', error_code = 'no_sender', lease_until = NULL,
+    error_message = 'The sender of this message was removed.'
+WHERE status = 'queued' AND due_at IS NOT NULL AND sender_id IS NULL RETURNING id
+"""
+
+
+def sweep() -> dict[str, int]:
+    """Expire dead leases, promote the scheduled, look into unknown outcomes, wake dispatch; how many of each."""
+    lost = sql.rows(_EXPIRE, {"hold": settling.HOLD_SECONDS})
+    promoted = claiming.promote_scheduled()
+    sql.rows(_ORPHANS)
+    asked = resolve_unknown()
+    for row in sql.rows(_DUE):
+        wakeup.wake_dispatch(row["priority"])
+    if lost or asked:
+        log.info("sweep", lost=len(lost), asked=asked, promoted=promoted)
+    return {"lost": len(lost), "promoted": promoted, "asked": asked}
+
+
+def resolve_unknown() -> int:
+    """Ask the provider about outcomes that nobody knows: it has it, it surely has not, or it cannot be told yet."""
+    taken = sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS})
+    if not taken:
+        return 0
+    with ThreadPoolExecutor(min(16, len(taken))) as pool:
+        answers = list(pool.map(_ask, taken))
+    for row, answer in zip(taken, answers, strict=True):
+        _conclude(row, answer)
+    return len(taken)
+
+
+def _ask(row: dict[str, Any]) -> list[Listed] | CannotAsk:
+    provider = registry.get(row["provider"])
+    if provider is None:
+        return CannotAsk(f"no provider is named {row['provider']!r}")
+    try:
+        return provider.find(delivery.outgoing(_claim(row)), since=row["started_at"])
+    except CannotAsk as error:
+        return error
+    except Exception as error:  # noqa: BLE001  an adapter's bug leaves the outcome unknown, and the sweep alive
+        log.exception("ask.failed", message_id=row["id"])
+        return CannotAsk(repr(error)[:300])
+
+
+def _claim(row: dict[str, Any]) -> claiming.Claim:
+    return claiming.Claim(
+        message_id=row["id"],
+        business_id=row["business_id"],
+        attempt=row["attempts"],
+        attempts_allowed=row["attempts_allowed"],
+        provider=row["provider"],
+        from_address=row["from_address"],
+        to_address=row["to_address"],
+        body=row["body"],
+        media_urls=(),
+    )
+
+
+def _conclude(row: dict[str, Any], answer: list[Listed] | CannotAsk) -> None:
+    if isinstance(answer, CannotAsk):
+        _ask_later(row, str(answer))
+        return
+    unclaimed = _not_ours_yet(row, answer)
+    claim = _claim(row)
+    if unclaimed:
+        result = SendResult(Outcome.ACCEPTED, unclaimed[0].provider_message_id, detail="found on the provider's record")
+        settled = settling.row_of(claim, result)
+    else:
+        settled = _surely_not(row, claim)
+    settling.write([settled], source="reconcile", states=["unknown"])
+
+
+def _not_ours_yet(row: dict[str, Any], found: list[Listed]) -> list[Listed]:
+    """Of the provider's messages with this text, those that stand for no other message of ours; oldest first."""
+    if not found:
+        return []
+    sids = [item.provider_message_id for item in found]
+    known = {r["sid"] for r in sql.rows(_OURS, {"sids": sids, "provider": row["provider"], "id": row["id"]})}
+    oldest_first = sorted(found, key=lambda item: item.created_at or row["started_at"])
+    return [item for item in oldest_first if item.provider_message_id not in known]
+
+
+def _surely_not(row: dict[str, Any], claim: claiming.Claim) -> dict[str, Any]:
+    """The provider surely has it not: queued again, at once where a worker was lost, else with back-off."""
+    nothing = SendResult(Outcome.NOT_TAKEN, code=row["error_code"], detail="not on the provider's record")
+    settled = settling.row_of(claim, nothing)
+    if row["error_code"] != "worker_lost" or settled["status"] != "queued":
+        return settled
+    if row["deaths"] >= MOST_DEATHS:
+        sentence = f"Set aside: it ended its worker {row['deaths']} times."
+        return settled | {"status": "failed", "outcome": "failed", "due_in": None, "message": sentence}
+    return settled | {"due_in": 0}
+
+
+def _ask_later(row: dict[str, Any], why: str) -> None:
+    sentence = f"Nobody knows whether the provider took the message; it cannot be asked: {why}"
+    wait: int | None = _ASK_AGAIN_SECONDS
+    if row["now"] - row["started_at"] > ASKED_FOR:
+        wait, sentence = None, f"{sentence} Only a person sends it again."
+    sql.rows(_LATER, {"wait": wait, "why": sentence, "id": row["id"], "attempt": row["attempts"]})

@@ -1,0 +1,31 @@
+"""Templates: variables filled in; a missing one is an error before sending, never a hole in the text."""
+
+import re
+
+from messaging.models import Template
+from omega_project.lib.api.errors import Fault, ParameterError, parameter_error
+
+_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+
+
+def variables_of(text: str) -> list[str]:
+    """The names that `text` wants, in order, each once."""
+    return list(dict.fromkeys(_VARIABLE.findall(text)))
+
+
+def fill(text: str, variables: dict[str, str]) -> str:
+    """`text` with its variables; 422 naming every missing one."""
+    missing = [name for name in variables_of(text) if name not in variables]
+    if missing:
+        raise ParameterError([Fault(["body", "variables", name], "is wanted by the template") for name in missing])
+    return _VARIABLE.sub(lambda match: variables[match[1]], text)
+
+
+def render(*, business_id: int, template_id: int, channel: str, variables: dict[str, str]) -> str:
+    """The filled body of a template of this business and channel, or 422."""
+    template = Template.objects.in_business(business_id).filter(pk=template_id).first()
+    if template is None:
+        raise parameter_error("template_id", "is no template of this business")
+    if template.channel != channel:
+        raise parameter_error("template_id", f"is a template for {template.channel}, not {channel}")
+    return fill(template.body, variables)

@@ -1,0 +1,54 @@
+"""The carriers' words as data, read from the database and kept for a minute in each process."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from messaging.models import CarrierCode, ConsentKeyword
+
+_KEPT_SECONDS = 60.0
+_cache: dict[str, tuple[float, Any]] = {}
+_PUNCTUATION = re.compile(r"[\W_]+")
+
+
+class Meaning(NamedTuple):
+    """What a provider's error code means to us and to a support person."""
+
+    handling: str
+    sentence: str
+
+    @property
+    def is_worth_retrying(self) -> bool:
+        return self.handling in {CarrierCode.Handling.RETRY, CarrierCode.Handling.RETRY_ONCE}
+
+
+def _kept(name: str, load: Callable[[], Any]) -> Any:
+    at, value = _cache.get(name, (0.0, None))
+    if value is None or time.monotonic() - at > _KEPT_SECONDS:
+        value = load()
+        _cache[name] = (time.monotonic(), value)
+    return value
+
+
+def forget() -> None:
+    """Read the vocabulary anew at the next question: after it was edited, and between tests."""
+    _cache.clear()
+
+
+def meaning_of(provider: str, code: str, detail: str = "") -> Meaning:
+    """What the code means. One that nobody wrote down is never tried again by itself (providers.md, 1)."""
+    codes = _kept("codes", lambda: {(c.provider, c.code): Meaning(c.handling, c.meaning) for c in CarrierCode.objects.all()})
+    found = codes.get((provider, code))
+    if found:
+        return found
+    sentence = f"The provider refused the message (code {code}){': ' + detail if detail else '.'}"
+    return Meaning(CarrierCode.Handling.PERMANENT, sentence)
+
+
+def keyword_in(body: str) -> str:
+    """`stop`, `start` or `help` where the whole message is such a word, any case, punctuation aside; else empty."""
+    if len(body) > 64:
+        return ""
+    words = _kept("keywords", lambda: dict(ConsentKeyword.objects.values_list("word", "kind")))
+    return str(words.get(_PUNCTUATION.sub("", body).upper(), ""))

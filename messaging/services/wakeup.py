@@ -1,0 +1,17 @@
+"""Wake-ups for messaging's jobs, by name: services sit below jobs and import none."""
+
+from omega_project.lib import jobs
+
+QUEUES = ("high", "default", "bulk")
+DISPATCH = "messaging.jobs.dispatch"
+FETCH_MEDIA = "messaging.jobs.fetch_media"
+
+
+def wake_dispatch(priority: int) -> None:
+    """After commit: there is something to send, of this priority. A hint; losing it loses nothing."""
+    jobs.kick(QUEUES[priority], DISPATCH)
+
+
+def wake_media(attachment_id: int) -> None:
+    """After commit: this attachment is to be fetched."""
+    jobs.enqueue("io", FETCH_MEDIA, attachment_id)

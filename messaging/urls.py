@@ -1,0 +1,22 @@
+"""Paths of transport."""
+
+from django.urls import path
+
+from messaging import views, webhooks
+
+urlpatterns = [
+    path("sms/queue", views.Sms.as_view({"post": "queue"})),
+    path("sms/record", views.Sms.as_view({"post": "record"})),
+    path("sms/status", views.Sms.as_view({"post": "status"})),
+    path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
+    path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),
+    path("messages/retry", views.Messages.as_view({"post": "retry"})),
+    path("messages/requests/<str:request_id>", views.Messages.as_view({"get": "by_request"})),
+    path("messages/<str:message_id>", views.Messages.as_view({"get": "retrieve"})),
+    path("messages/<str:message_id>/cancel", views.Messages.as_view({"post": "cancel"})),
+    path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
+    path(
+        "businesses/<str:business_id>/messages/requests/<str:request_id>",
+        views.Messages.as_view({"get": "by_request_in_business"}),
+    ),
+]

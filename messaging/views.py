@@ -1,0 +1,241 @@
+"""Sending, recording, status, retry and explanation over HTTP."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conversations.serializers import message_object
+from conversations.services import reading
+from messaging import serializers as shapes
+from messaging.services import explaining, recording, retrying, sending, statuses
+from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
+from omega_project.lib.api.errors import NotFound, parameter_error
+from omega_project.lib.api.fields import REQUEST_ID
+
+BY_ID = reading.Order("m.id", "bigint", descending=True, tie="m.id")
+
+
+def accepted(answer: sending.Accepted, status: int) -> Response:
+    """A write's answer; `Idempotent-Replayed` where the same request had been answered before."""
+    body = {
+        "request_id": answer.request_id,
+        "message_id": answer.message_id,
+        "conversation_id": answer.conversation_id,
+        "client_id": answer.client_id,
+        "status": answer.status,
+        "segments": answer.segments,
+    }
+    headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
+    return Response(body, status=status, headers=headers)
+
+
+def text_to_queue(body: shapes.QueueSms, given: Given, staff_id: int | None) -> sending.TextToQueue:
+    return sending.TextToQueue(
+        business_id=body.business_id,
+        client_id=body.client_id,
+        to=body.to,
+        body=body.body,
+        media_urls=body.media_urls,
+        sender=body.from_,
+        location_id=body.location_id,
+        staff_id=body.staff_id or staff_id,
+        scheduled_at=body.scheduled_at,
+        template_id=body.template_id,
+        variables=body.variables,
+        priority=body.priority,
+        metadata=body.metadata,
+        request_id=given.request_id,
+        fingerprint=given.fingerprint("sms/queue"),
+        expected_last_message_id=body.expected_last_message_id,
+    )
+
+
+class Sms(OmegaViewSet):
+    """`/sms/…`."""
+
+    @endpoint(
+        summary="Queue SMS for sending and database recording",
+        operation_id="sms_queue",
+        tags=["sms"],
+        body=shapes.QueueSms,
+        answers={200: shapes.DryRun, 202: shapes.SmsAccepted},
+        errors=(403, 404, 409, 413),
+        idempotent=True,
+    )
+    def queue(self, request: Request, given: Given) -> Response:
+        text = text_to_queue(given.body, given, request.auth.staff_id)
+        if given.body.dry_run:
+            return Response(dry_run(sending.decide(text)))
+        return accepted(sending.queue_message(text), 202)
+
+    @endpoint(
+        summary="Record SMS message in database without sending",
+        operation_id="sms_record",
+        tags=["sms"],
+        body=shapes.RecordSms,
+        answers={201: shapes.SmsAccepted},
+        errors=(403, 404, 409, 413),
+        idempotent=True,
+    )
+    def record(self, request: Request, given: Given) -> Response:
+        return accepted(recording.record_message(text_to_record(given.body, given, request.auth.staff_id)), 201)
+
+    @endpoint(
+        summary="Update SMS delivery status",
+        operation_id="sms_status",
+        tags=["sms"],
+        body=shapes.StatusUpdate,
+        answers={200: shapes.StatusApplied},
+        errors=(404, 413),
+    )
+    def status(self, request: Request, given: Given) -> Response:
+        body: shapes.StatusUpdate = given.body
+        applied = statuses.apply_report(
+            statuses.Report(
+                status=body.status,
+                message_id=body.message_id,
+                provider_message_id="" if body.message_id else body.provider_message_id or "",
+                error_code=body.error_code or "",
+                error_message=body.error_message or "",
+                occurred_at=body.occurred_at,
+                business_id=request.auth.business_id,
+            )
+        )
+        if applied.message_id is None:
+            raise NotFound("There is no such outgoing message.")
+        return Response({"message_id": applied.message_id, "status": applied.status, "applied": applied.applied})
+
+
+def text_to_record(body: shapes.RecordSms, given: Given, staff_id: int | None) -> recording.TextToRecord:
+    default = "received" if body.direction == "inbound" else "sent"
+    return recording.TextToRecord(
+        business_id=body.business_id,
+        direction=body.direction,
+        status=body.status or default,
+        client_id=body.client_id,
+        from_=body.from_,
+        to=body.to,
+        body=body.body or "",
+        media_urls=body.media_urls,
+        location_id=body.location_id,
+        staff_id=body.staff_id or (staff_id if body.direction == "outbound" else None),
+        provider=body.provider or ("twilio" if body.provider_message_id else None),
+        provider_message_id=body.provider_message_id,
+        sent_at=body.sent_at,
+        delivered_at=body.delivered_at,
+        error=body.error.model_dump() if body.error else None,
+        metadata=body.metadata,
+        request_id=given.request_id,
+        fingerprint=given.fingerprint("sms/record"),
+    )
+
+
+def dry_run(decision: sending.Decision) -> dict[str, Any]:
+    """The decision in the shape of api.md, 7."""
+    return {
+        "dry_run": True,
+        "would": decision.would,
+        "reason": decision.reason or None,
+        "from": decision.sender["address"],
+        "to": decision.to,
+        "segments": decision.segments.count,
+        "encoding": decision.segments.encoding,
+        "ucs2_characters": decision.segments.forced_by,
+        "consent": decision.consent,
+        "release_at": decision.release_at,
+        "body": decision.body,
+    }
+
+
+class Messages(OmegaViewSet):
+    """`/messages/…` and their twins under a business."""
+
+    @endpoint(
+        summary="Retry Processing of Failed Messages (platform)",
+        operation_id="messages_retry",
+        tags=["messages"],
+        body=shapes.Retry,
+        answers={202: shapes.RetryAnswer},
+        errors=(403, 404, 413),
+    )
+    def retry(self, request: Request, given: Given) -> Response:
+        request.auth.require_platform()
+        return _retried(given.body, given.body.business_id)
+
+    @endpoint(
+        summary="Retry Processing of Failed Messages (business)",
+        operation_id="business_messages_retry",
+        tags=["messages"],
+        body=shapes.Retry,
+        answers={202: shapes.RetryAnswer},
+        errors=(403, 404, 413),
+    )
+    def retry_in_business(self, request: Request, given: Given, business_id: int) -> Response:
+        if given.body.business_id not in {None, business_id}:
+            raise parameter_error("business_id", "differs from the path's")
+        return _retried(given.body, business_id)
+
+    @endpoint(
+        summary="Get messages by request ID (platform)",
+        operation_id="messages_by_request",
+        tags=["messages"],
+        answers={200: shapes.RequestMessages},
+        errors=(404,),
+        path_text=("request_id",),
+    )
+    def by_request(self, request: Request, given: Given, request_id: str) -> Response:
+        return _by_request(request_id, request.auth.business_id)
+
+    @endpoint(
+        summary="Get messages by request ID (business)",
+        operation_id="business_messages_by_request",
+        tags=["messages"],
+        answers={200: shapes.RequestMessages},
+        errors=(403, 404),
+        path_text=("request_id",),
+    )
+    def by_request_in_business(self, request: Request, given: Given, business_id: int, request_id: str) -> Response:
+        return _by_request(request_id, business_id)
+
+    @endpoint(
+        summary="Get a message with its history and trace",
+        operation_id="messages_get",
+        tags=["messages"],
+        answers={200: shapes.MessageDetail},
+        errors=(404,),
+    )
+    def retrieve(self, request: Request, given: Given, message_id: int) -> Response:
+        rows = reading.messages_by_ids([message_id])
+        if not rows or request.auth.business_id not in {None, rows[0]["business_id"]}:
+            raise NotFound("There is no such message.")
+        return Response(message_object(rows[0]) | explaining.explain(rows[0]))
+
+    @endpoint(
+        summary="Cancel a message that has not been handed over",
+        operation_id="messages_cancel",
+        tags=["messages"],
+        answers={200: shapes.Canceled},
+        errors=(404, 409),
+    )
+    def cancel(self, request: Request, given: Given, message_id: int) -> Response:
+        retrying.cancel_message(message_id=message_id, business_id=request.auth.business_id)
+        return Response({"message_id": message_id, "status": "canceled"})
+
+
+def _retried(body: shapes.Retry, business_id: int | None) -> Response:
+    wanted = retrying.Wanted(**body.model_dump(exclude={"business_id"}), business_id=business_id)
+    return Response(asdict(retrying.retry_failed(wanted)), status=202)
+
+
+def _by_request(request_id: str, business_id: int | None) -> Response:
+    if not REQUEST_ID.match(request_id):
+        raise parameter_error("request_id", "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -", "path")
+    narrowing = reading.Narrowing(["m.request_id = %(request)s::text"], {"request": request_id})
+    if business_id is not None:
+        narrowing.add("m.business_id = %(business)s::bigint", business=business_id)
+    rows = reading.message_rows(narrowing, BY_ID, limit=100)
+    if not rows:
+        raise NotFound("No message was made by this request_id.")
+    return Response({"request_id": request_id, "results": [message_object(row) for row in rows]})

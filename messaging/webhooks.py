@@ -1,0 +1,63 @@
+"""Where providers call: verify, store, answer at once. No other service is waited for."""
+
+from xml.sax.saxutils import escape
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from messaging.services import intake
+from messaging.signatures import verified_form
+from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.parsing import read_body
+from omega_project.lib.api.schema import ErrorBody
+from omega_project.lib.forms import query_of
+
+# Far above any provider's form; what is larger is no form of theirs.
+MOST_FORM_BYTES = 1024 * 1024
+_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
+_FORM = {"application/x-www-form-urlencoded": {"type": "object", "additionalProperties": {"type": "string"}}}
+_REFUSED = {
+    403: OpenApiResponse(ErrorBody, description="The signature does not belong to this request."),
+    413: OpenApiResponse(ErrorBody, description="The body is too large."),
+    503: OpenApiResponse(ErrorBody, description="The database cannot be reached: Twilio calls again."),
+}
+
+
+class TwilioWebhooks(OmegaViewSet):
+    """Twilio's calls, authenticated by their signature alone."""
+
+    authentication_classes: list[type] = []
+    permission_classes: list[type] = []
+    throttle_classes: list[type] = []
+
+    @extend_schema(
+        summary="Process incoming SMS replies via Twilio webhook",
+        operation_id="twilio_sms_reply",
+        tags=["twilio"],
+        request=_FORM,
+        responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, mostly an empty Response."), **_REFUSED},
+    )
+    def reply(self, request: Request) -> HttpResponse:
+        answer = intake.take_text(_hook(request, "sms.reply"))
+        inner = f"<Message>{escape(answer)}</Message>" if answer else ""
+        return HttpResponse(_TWIML.format(inner), content_type="text/xml")
+
+    @extend_schema(
+        summary="Process SMS delivery status updates from Twilio",
+        operation_id="twilio_sms_status",
+        tags=["twilio"],
+        request=_FORM,
+        responses={204: OpenApiResponse(description="Stored."), **_REFUSED},
+    )
+    def status(self, request: Request) -> HttpResponse:
+        intake.take_status(_hook(request, "sms.status"))
+        return HttpResponse(status=204)
+
+
+def _hook(request: Request, kind: str) -> intake.Hook:
+    http = request._request  # noqa: SLF001  the bytes, before any parser of DRF's
+    payload = read_body(http, MOST_FORM_BYTES)
+    form = verified_form(http, payload)
+    url = http.get_full_path()
+    return intake.Hook("twilio", kind, form, payload, url, http.META.get("CONTENT_TYPE", ""), query_of(url))

@@ -1,0 +1,144 @@
+"""Is it alive, and can it work: for load balancers, operators and Prometheus. No credential is needed but for metrics."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rq import Worker
+
+from omega_project import heartbeat
+from omega_project.lib import jobs, sql
+from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.errors import Unavailable
+
+# A message that has been due for so long says that nothing dispatches.
+OVERDUE_SECONDS = 120
+
+_OLDEST_DUE = """
+SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)), 0)::float AS age FROM conversations_message
+WHERE status = 'queued' AND due_at IS NOT NULL AND due_at <= clock_timestamp() AND attempts = 0
+"""
+
+
+class Alive(BaseModel):
+    status: str
+    version: str
+
+
+class Part(BaseModel):
+    status: str
+    error: str | None = None
+
+
+class DatabaseHealth(BaseModel):
+    status: str
+    database: dict[str, Any]
+
+
+class Ready(BaseModel):
+    status: str
+    parts: dict[str, Part]
+
+
+class Health(OmegaViewSet):
+    """`/health…`: open to all."""
+
+    authentication_classes: list[type] = []
+    permission_classes: list[type] = []
+    throttle_classes: list[type] = []
+
+    @extend_schema(summary="Get Health", operation_id="health", tags=["health"], responses={200: Alive})
+    def alive(self, request: Request) -> Response:
+        return Response({"status": "ok", "version": settings.SPECTACULAR_SETTINGS["VERSION"]})
+
+    @extend_schema(
+        summary="Check Db Connection",
+        operation_id="health_db",
+        tags=["health"],
+        responses={200: DatabaseHealth, 503: OpenApiResponse(DatabaseHealth, description="With `error`.")},
+    )
+    def database(self, request: Request) -> Response:
+        found = _asked(_database)
+        status = "ok" if found["status"] == "ok" else "error"
+        headers = {} if status == "ok" else {"Retry-After": "2"}
+        return Response({"status": status, "database": found}, status=200 if status == "ok" else 503, headers=headers)
+
+    @extend_schema(
+        summary="Check every part",
+        operation_id="health_ready",
+        tags=["health"],
+        responses={200: Ready, 503: OpenApiResponse(Ready, description="A part is not well.")},
+    )
+    def ready(self, request: Request) -> Response:
+        parts = {name: _asked(ask) for name, ask in PARTS.items()}
+        well = all(part["status"] == "ok" for part in parts.values())
+        headers = {} if well else {"Retry-After": "2"}
+        body = {"status": "ok" if well else "error", **parts}
+        return Response(body, status=200 if well else 503, headers=headers)
+
+
+def _asked(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"status": "ok"} | ask()
+    except (DatabaseError, RedisError, Unavailable) as error:
+        return {"status": "error", "error": str(error).strip().split("\n")[0]}
+
+
+def _database() -> dict[str, Any]:
+    began = time.perf_counter()
+    sql.rows("SELECT 1 AS one")
+    return {"latency_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+
+def _redis() -> dict[str, Any]:
+    began = time.perf_counter()
+    _line().ping()
+    return {"latency_ms": round((time.perf_counter() - began) * 1000, 2)}
+
+
+def _line() -> Any:
+    line = jobs.redis_line()
+    if line is None:
+        raise Unavailable("Redis did not answer a moment ago.")
+    return line
+
+
+def _migrations() -> dict[str, Any]:
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return {"status": "error" if pending else "ok", "pending": len(pending)}
+
+
+def _oldest_due() -> dict[str, Any]:
+    age = sql.rows(_OLDEST_DUE)[0]["age"]
+    return {"status": "error" if age > OVERDUE_SECONDS else "ok", "age_seconds": round(max(0.0, age), 1)}
+
+
+def _workers() -> dict[str, Any]:
+    alive = len(Worker.all(connection=_line()))
+    return {"status": "ok" if alive else "error", "alive": alive}
+
+
+def _scheduler() -> dict[str, Any]:
+    age = heartbeat.seconds_since(_line())
+    late = age is None or age > heartbeat.LATE_SECONDS
+    return {"status": "error" if late else "ok", "last_beat_seconds_ago": age}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "database": _database,
+    "redis": _redis,
+    "migrations": _migrations,
+    "oldest_due_message": _oldest_due,
+    "workers": _workers,
+    "scheduler": _scheduler,
+}

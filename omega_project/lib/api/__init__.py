@@ -1,0 +1,1 @@
+"""The API's conventions, once for all endpoints: errors, parsing, pages, rendering, schema."""

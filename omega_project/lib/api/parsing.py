@@ -1,0 +1,170 @@
+"""A request's bytes, path and query into checked values: every fault of it in one 422."""
+
+import re
+from typing import Any, TypeVar
+
+import orjson
+from django.http import HttpRequest, QueryDict
+from django.http.request import UnreadablePostError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+
+from omega_project.lib.api.errors import ApiError, Fault, ParameterError, TooLarge
+from omega_project.lib.api.fields import BIGINT_MAX
+
+M = TypeVar("M", bound=BaseModel)
+_DIGITS = re.compile(r"^\d{1,19}$", re.ASCII)
+
+# pydantic's error type to our sentence; `{...}` are its context values.
+_SENTENCES = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this request",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must have at least {min_length} items",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be one of {expected}",
+    "enum": "must be one of {expected}",
+    "datetime_from_date_parsing": "must be an RFC 3339 time, such as 2026-03-01T09:30:00Z",
+    "datetime_parsing": "must be an RFC 3339 time, such as 2026-03-01T09:30:00Z",
+    "string_unicode": "must be valid Unicode text",
+}
+
+
+class RawParser(BaseParser):
+    """DRF's own parsing is not used: the body is read once, bounded, by `read_body`."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return {}
+
+
+def read_body(request: HttpRequest, limit: int) -> bytes:
+    """The raw bytes of the body; 413 over `limit` bytes, whatever Content-Length claims."""
+    try:
+        declared = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        declared = 0
+    if declared > limit:
+        raise TooLarge(f"The body has {declared} bytes; at most {limit} are taken.")
+    try:
+        body = request.read(limit + 1)
+    except (UnreadablePostError, OSError) as error:
+        raise _unreadable() from error
+    if len(body) > limit:
+        raise TooLarge(f"The body has more than {limit} bytes.")
+    return body
+
+
+def _unreadable() -> ApiError:
+    return ParameterError([Fault(["body"], "could not be read to its end")])
+
+
+def json_value(raw: bytes) -> Any:
+    """The body as JSON; 422 where it is none (NaN, lone surrogates and broken UTF-8 are none)."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ParameterError([Fault(["body"], f"is not valid JSON: {error.msg}")]) from None
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """As `json_value`, and an object. An empty body is an empty object."""
+    value = json_value(raw) if raw.strip() else {}
+    if not isinstance(value, dict):
+        raise ParameterError([Fault(["body"], "must be a JSON object")])
+    return value
+
+
+def checked(model: type[M], values: Any, where: str, faults: list[Fault]) -> M | None:
+    """`values` as `model`; where it is wrong, each fault joins `faults` and the answer is None."""
+    missing = getattr(model, "missing", None)
+    lacking = missing(values) if missing and isinstance(values, dict) else []
+    faults.extend(Fault([where, name], sentence) for name, sentence in lacking)
+    try:
+        result = model.model_validate(values)
+        return None if lacking else result
+    except ValidationError as error:
+        faults.extend(_fault(item, where) for item in error.errors(include_url=False))
+        return None
+
+
+def validated(model: type[M], values: Any, where: str = "body") -> M:
+    """`values` as `model`, or 422."""
+    faults: list[Fault] = []
+    result = checked(model, values, where, faults)
+    if result is None:
+        raise ParameterError(faults)
+    return result
+
+
+def _fault(item: ErrorDetails, where: str) -> Fault:
+    loc = [where, *(part for part in item["loc"] if not _is_internal(part))]
+    return Fault(loc, _sentence(item))
+
+
+def _is_internal(part: int | str) -> bool:
+    """pydantic names the arm of a union or a wrapping function in `loc`: no field of the caller's."""
+    return isinstance(part, str) and ("[" in part or part in {"int", "str", "list", "constrained-str", "constrained-int"})
+
+
+def _sentence(item: ErrorDetails) -> str:
+    context = item.get("ctx", {})
+    if item["type"] == "value_error":
+        return str(context.get("error", item["msg"]))
+    kind = item["type"]
+    if kind in {"too_long", "too_short"} and isinstance(item["input"], str):
+        kind = f"string_{kind}"
+    template = _SENTENCES.get(kind)
+    return template.format(**context) if template else item["msg"]
+
+
+def query_values(query: QueryDict, model: type[BaseModel]) -> dict[str, Any]:
+    """The query string for `model`: lists where the model wants lists, else the one value."""
+    values: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name not in query:
+            continue
+        given = query.getlist(name)
+        values[name] = given if "list" in str(field.annotation) else _single(given)
+    return values
+
+
+def _single(given: list[str]) -> Any:
+    return given[0] if len(given) == 1 else given
+
+
+def path_id(name: str, value: str, faults: list[Fault]) -> int:
+    """A path's id as a number; 0 and a fault where it is none that can exist."""
+    if _DIGITS.match(value) and 1 <= int(value) <= BIGINT_MAX:
+        return int(value)
+    faults.append(Fault(["path", name], "must be a whole number from 1 to 9223372036854775807"))
+    return 0
+
+
+def idempotency_key(request: Request, faults: list[Fault]) -> str | None:
+    """The header `Idempotency-Key`, checked as a `request_id` is."""
+    from_header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if from_header is None:
+        return None
+    if not re.match(r"^[A-Za-z0-9._:-]{1,128}$", from_header):
+        faults.append(Fault(["header", "Idempotency-Key"], "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -"))
+    return from_header

@@ -1,0 +1,149 @@
+"""The one door to the queue: after commit, ids only; and a worker that comes back when Redis does.
+
+Redis holds hints, never truth: each function here may lose its job, and the sweep finds the work again.
+"""
+
+import time
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.worker import SimpleWorker
+
+from omega_project.lib.api.middleware import drop_dead_connection
+
+log = structlog.get_logger(__name__)
+# A caller waits for the answer, not for Redis: after a failure it is left alone for a moment.
+_TIMEOUT_SECONDS = 0.1
+_REST_SECONDS = 1.0
+_KICK_SECONDS = 5
+
+
+class _Line:
+    """This process's connection to Redis for enqueueing, with short time-outs and a rest after a failure."""
+
+    def __init__(self) -> None:
+        self.redis: Redis | None = None
+        self.resting_until = 0.0
+
+    def get(self) -> Redis | None:
+        if time.monotonic() < self.resting_until:
+            return None
+        if self.redis is None:
+            self.redis = Redis.from_url(
+                settings.REDIS_URL,
+                socket_timeout=_TIMEOUT_SECONDS,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+            )
+        return self.redis
+
+    def rest(self, error: RedisError) -> None:
+        self.resting_until = time.monotonic() + _REST_SECONDS
+        log.warning("queue.unreachable", error=str(error))
+
+
+_line = _Line()
+
+
+def redis_line() -> Redis | None:
+    """Redis with short time-outs; None in the moment after it failed."""
+    return _line.get()
+
+
+def redis_failed(error: RedisError) -> None:
+    """Tell that `redis_line` failed: it is left alone for a second."""
+    _line.rest(error)
+
+
+def enqueue(queue: str, job: str, *ids: int) -> None:
+    """Queue `job(*ids)` (a dotted path, so that services import no jobs) once this transaction commits. A Redis that is away loses the hint, nothing else."""
+    transaction.on_commit(lambda: _push(queue, job, ids))
+
+
+def kick(queue: str, job: str) -> None:
+    """Wake `job` on `queue` once this transaction commits; one pending wake-up is enough for any number of kicks."""
+    transaction.on_commit(lambda: _kick(queue, job))
+
+
+def kicked(queue: str, job: str) -> None:
+    """The woken job says that it has begun: the next kick is a new one."""
+    line = _line.get()
+    if line is not None:
+        try:
+            line.delete(_kick_key(queue, job))
+        except RedisError as error:
+            _line.rest(error)
+
+
+def _kick_key(queue: str, job: str) -> str:
+    return f"omega:kick:{queue}:{job}"
+
+
+def _kick(queue: str, job: str) -> None:
+    line = _line.get()
+    if line is None:
+        return
+    try:
+        if line.set(_kick_key(queue, job), 1, nx=True, ex=_KICK_SECONDS):
+            _enqueue(line, queue, job, ())
+    except RedisError as error:
+        _line.rest(error)
+
+
+def _push(queue: str, job: str, ids: tuple[int, ...]) -> None:
+    line = _line.get()
+    if line is None:
+        return
+    try:
+        _enqueue(line, queue, job, ids)
+    except RedisError as error:
+        _line.rest(error)
+
+
+def _enqueue(line: Redis, queue: str, job: str, ids: tuple[int, ...]) -> None:
+    Queue(queue, connection=line, default_timeout=settings.REDIS["DEFAULT_TIMEOUT"]).enqueue(
+        job, *ids, result_ttl=0, failure_ttl=3600, ttl=300
+    )
+
+
+class OmegaWorker(SimpleWorker):
+    """RQ's worker without a fork per job (limits.md: four times the jobs).
+
+    It looks for a lost Redis every second instead of ever more rarely, drops a dead database connection before a
+    job, and tells a running drain to finish when it is asked to stop.
+    """
+
+    max_connection_wait_time = 1.0
+    stopping = False
+
+    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+        drop_dead_connection()
+        try:
+            return super().perform_job(*args, **kwargs)
+        finally:
+            if connection.in_atomic_block:
+                connection.close()
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        type(self).stopping = True
+        super().request_stop(signum, frame)
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        type(self).stopping = True
+        super().request_force_stop(signum, frame)
+
+
+def is_stopping() -> bool:
+    """True once this worker was asked to stop (SIGTERM, SIGINT): a drain ends after what it has in hand."""
+    return OmegaWorker.stopping
+
+
+__all__ = ["OmegaWorker", "enqueue", "is_stopping", "kick", "kicked", "redis_failed", "redis_line"]

@@ -1,0 +1,74 @@
+"""Raw SQL for the hot paths: server-side parameters and prepared plans, under Django's own connection and transactions.
+
+Django binds parameters on the client and so plans each statement anew; a prepared plan of the big write saves about
+a third of it (limits.md: one statement by CTE). Query counts in tests see these statements too: they pass through
+Django's execute wrappers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import OperationalError, connection, transaction
+from psycopg.rows import dict_row
+
+Row = dict[str, Any]
+Params = Mapping[str, Any] | Sequence[Any]
+T = TypeVar("T")
+_RETRIED = ("40001", "40P01")  # serialization_failure, deadlock_detected
+
+
+def _run(sql: str, params: Params, many: bool, context: dict[str, Any]) -> list[Row]:
+    del many, context
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+        cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+def rows(sql: str, params: Params = ()) -> list[Row]:
+    """Run one statement, prepared on this connection, and give its rows as dicts."""
+    connection.ensure_connection()
+    execute: Callable[..., list[Row]] = _run
+    for wrapper in reversed(connection.execute_wrappers):
+        execute = _wrapped(wrapper, execute)
+    if not connection.in_atomic_block:
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+    return execute(sql, params, False, {"connection": connection, "cursor": None})
+
+
+def _wrapped(wrapper: Callable[..., Any], inner: Callable[..., list[Row]]) -> Callable[..., list[Row]]:
+    return lambda sql, params, many, context: wrapper(inner, sql, params, many, context)
+
+
+def row(sql: str, params: Params = ()) -> Row | None:
+    """The first row of `rows`, or None."""
+    found = rows(sql, params)
+    return found[0] if found else None
+
+
+def in_transaction(work: Callable[[], T], *, tries: int = 4) -> T:
+    """Run `work` in a transaction; where PostgreSQL ended it for a deadlock or a lost race, run it again."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            with transaction.atomic():
+                return work()
+        except OperationalError as error:
+            if connection.in_atomic_block or not left or _state(error) not in _RETRIED:
+                raise
+    raise AssertionError("unreachable")
+
+
+def retried(work: Callable[[], T], *, tries: int = 4) -> T:
+    """As `in_transaction`, for work that is one statement and needs no BEGIN of its own."""
+    for left in range(tries - 1, -1, -1):
+        try:
+            return work()
+        except OperationalError as error:
+            if connection.in_atomic_block or not left or _state(error) not in _RETRIED:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)

@@ -1,0 +1,222 @@
+"""Every setting of omega, read from the environment or .env; nonsense is refused at start-up in a sentence."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from omega_project.lib import embedded, logs
+from omega_project.lib.api import throttling
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+OMEGA_HOME = Path(env.str("OMEGA_HOME", default=str(BASE_DIR / ".omega"))).resolve()
+
+
+def required(name: str, demo: str) -> str:
+    """A secret: from the environment; a demo value under DEBUG; else the start ends with a sentence naming it."""
+    value = env.str(name, default="")
+    if value:
+        return value
+    if DEBUG:
+        return demo
+    message = f"{name} is not set. Set it in the environment or in .env (see .env.example), or set DEBUG=true for a demo."
+    raise ImproperlyConfigured(message)
+
+
+SECRET_KEY = required("SECRET_KEY", "demo-only-not-a-secret-" + "0" * 40)
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+if not urlsplit(PUBLIC_BASE_URL).netloc:
+    raise ImproperlyConfigured(
+        "PUBLIC_BASE_URL must be the scheme and host that providers call, such as https://omega.example.com."
+    )
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [urlsplit(PUBLIC_BASE_URL).hostname])
+OMEGA_URL_PREFIX = env.str("OMEGA_URL_PREFIX", default="omega/").strip("/") + "/"
+if OMEGA_URL_PREFIX == "/":
+    OMEGA_URL_PREFIX = ""
+
+TWILIO_ACCOUNT_SID = required("TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
+TWILIO_AUTH_TOKEN = required("TWILIO_AUTH_TOKEN", "0" * 32)
+TWILIO_API_KEY_SID = env.str("TWILIO_API_KEY_SID", default="")
+TWILIO_API_KEY_SECRET = env.str("TWILIO_API_KEY_SECRET", default="")
+TWILIO_TWIML_APP_SID = env.str("TWILIO_TWIML_APP_SID", default="")
+TWILIO_API_BASE_URL = env.str("TWILIO_API_BASE_URL", default="")
+SENDGRID_API_KEY = env.str("SENDGRID_API_KEY", default="")
+SENDGRID_API_BASE_URL = env.str("SENDGRID_API_BASE_URL", default="")
+SENDGRID_WEBHOOK_PUBLIC_KEY = env.str("SENDGRID_WEBHOOK_PUBLIC_KEY", default="")
+INBOUND_EMAIL_DOMAIN = env.str("INBOUND_EMAIL_DOMAIN", default="")
+INBOUND_EMAIL_BASIC_AUTH = env.str("INBOUND_EMAIL_BASIC_AUTH", default="")
+EMAIL_UNKNOWN_GRACE = env.int("EMAIL_UNKNOWN_GRACE", default=300)
+API_RATE_LIMIT = throttling.parse_rate(env.str("API_RATE_LIMIT", default="1200/min"))
+OMEGA_MAX_BODY_BYTES = env.int("OMEGA_MAX_BODY_BYTES", default=10 * 1024 * 1024)
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+
+# Sends in flight in one dispatcher; 64 keep 500 messages a second at 80 ms carrier latency, threads are cheap.
+DISPATCH_CONCURRENCY = env.int("DISPATCH_CONCURRENCY", default=96)
+
+DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url(OMEGA_HOME)
+REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(OMEGA_HOME)
+
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES["default"].update(
+    CONN_MAX_AGE=None,  # one connection a thread for life: three to six times the rate of one a request
+    CONN_HEALTH_CHECKS=True,
+    ATOMIC_REQUESTS=False,
+    DISABLE_SERVER_SIDE_CURSORS=False,
+)
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=5,
+    options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
+)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_rq",
+    "omega_project.lib",
+    "accounts",
+    "conversations",
+    "messaging",
+]
+
+MIDDLEWARE = [
+    "omega_project.lib.api.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+# An API path answers with and without its slash; a redirect would lose a provider's POST (providers.md, 12).
+APPEND_SLASH = False
+
+ROOT_URLCONF = "omega_project.urls"
+WSGI_APPLICATION = "omega_project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS: list[Path] = []
+WHITENOISE_USE_FINDERS = True  # static files come straight from the packages: no collectstatic before a first run
+WHITENOISE_AUTOREFRESH = False
+MEDIA_STORAGE_URL = env.str("MEDIA_STORAGE_URL", default=f"file://{OMEGA_HOME / 'media'}")
+if not MEDIA_STORAGE_URL.startswith("file:///"):
+    raise ImproperlyConfigured("MEDIA_STORAGE_URL must be a file:///absolute/folder; other storages are not built in.")
+MEDIA_ROOT = MEDIA_STORAGE_URL.removeprefix("file://")
+MEDIA_URL = "/media-is-served-signed/"
+
+REDIS = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120}
+RQ_QUEUES = {name: REDIS for name in ("high", "default", "bulk", "io")}
+RQ_SHOW_ADMIN_LINK = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasCredential"],
+    "DEFAULT_RENDERER_CLASSES": ["omega_project.lib.api.rendering.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["omega_project.lib.api.parsing.RawParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.authentication.KeyThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "omega_project.lib.api.rendering.AlwaysJson",
+    "EXCEPTION_HANDLER": "omega_project.lib.api.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "omega_project.lib.api.schema.OmegaAutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "omega",
+    "DESCRIPTION": "Messaging for studios, spas and clinics: every word of one client in one conversation.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["omega_project.lib.api.schema.describe_errors"],
+}
+UNFOLD = {
+    "SITE_TITLE": "omega",
+    "SITE_HEADER": "omega",
+    "SITE_SUBHEADER": "Every word of one client in one conversation",
+    "SITE_SYMBOL": "forum",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        "primary": {
+            "50": "240 253 250",
+            "100": "204 251 241",
+            "200": "153 246 228",
+            "300": "94 234 212",
+            "400": "45 212 191",
+            "500": "20 184 166",
+            "600": "13 148 136",
+            "700": "15 118 110",
+            "800": "17 94 89",
+            "900": "19 78 74",
+            "950": "4 47 46",
+        }
+    },
+}
+
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if not DEBUG:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    # The platform and the load balancer ask for health over plain HTTP inside the network.
+    SECURE_REDIRECT_EXEMPT = [rf"^{OMEGA_URL_PREFIX}health", rf"^{OMEGA_URL_PREFIX}metrics"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG else "json")
+if LOG_FORMAT not in {"json", "console"}:
+    raise ImproperlyConfigured("LOG_FORMAT must be json or console.")
+LOGGING = logs.configuration(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
+LOGGING_CONFIG = "omega_project.lib.logs.configure"

@@ -1,0 +1,36 @@
+"""Wiring of paths: the API under its prefix, the admin beside it."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from omega_project.health import Health
+
+admin.site.site_header = admin.site.site_title = "omega"
+
+
+def unknown_path(request: HttpRequest) -> HttpResponse:
+    """A path of the API that is none: 404 in the API's own shape."""
+    raise Http404
+
+
+api = [
+    path("health", Health.as_view({"get": "alive"})),
+    path("health/db", Health.as_view({"get": "database"})),
+    path("health/ready", Health.as_view({"get": "ready"})),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("", include("messaging.urls")),
+    path("", include("conversations.urls")),
+    re_path("^.*$", unknown_path),
+]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("django-rq/", include("django_rq.urls")),
+    path(settings.OMEGA_URL_PREFIX, include(api)),
+    path("", RedirectView.as_view(url="/admin/")),
+]

@@ -1,0 +1,1 @@
+"""Signing a business up: steps, provisioning. The room is kept for its issue; nothing is in it yet."""
