@@ -223,9 +223,12 @@ class Run:
 
 
 def say(text: str) -> None:
-    """Tell whoever sits at the terminal."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Tell whoever sits at the terminal; when nobody does any more, that is no reason to fail."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the rest of our life
 
 
 def remember(home: Path, children: list[Child]) -> None:

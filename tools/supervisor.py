@@ -37,6 +37,11 @@ class Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and runs no more."""
+        return self._process is not None and self._process.poll() is not None
+
     def pids(self) -> list[int]:
         """The program's process, then its own children, when it has some that work."""
         if self.pid is None:
@@ -45,7 +50,7 @@ class Child:
 
     def tend(self) -> None:
         """Start the program when it does not run and its pause is over."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and self.has_ended:
             self._bury(self._process)
         if self._process is None and time.monotonic() >= self._due:
             self.start()

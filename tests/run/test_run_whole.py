@@ -54,7 +54,7 @@ class MakeRun:
         self.port, self.sandbox_port = probes.free_port(), probes.free_port()
         self.process: subprocess.Popen[str] | None = None
 
-    def launch(self) -> subprocess.Popen[str]:
+    def launch(self, terminal: int | None = None) -> subprocess.Popen[str]:
         # The settings of this test session are not those of whoever types `make run`.
         kept = {n: v for n, v in os.environ.items() if n not in OURS and not n.startswith(OURS_BEGIN)}
         ports = {"PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port)}
@@ -62,7 +62,7 @@ class MakeRun:
             [sys.executable, "-m", "tools.run"],
             cwd=ROOT,
             env=kept | ports | {"OMEGA_HOME": str(self.home)},
-            stdout=(self.home.parent / "run.out").open("w"),
+            stdout=terminal or (self.home.parent / "run.out").open("w"),
             stderr=subprocess.STDOUT,
             text=True,
         )
@@ -167,6 +167,17 @@ def test_a_run_after_a_killed_one_ends_its_leftovers_and_goes_on_with_its_data(r
         assert not [pid for pid in before["pids"][name] if processes.alive(pid)]
     assert after["platform_api_key"] == before["platform_api_key"]
     assert after["businesses"] == before["businesses"]
+
+
+def test_a_terminal_that_has_gone_is_no_reason_to_fail(run: MakeRun) -> None:
+    run.process.terminate()
+    run.process.wait(15)
+    reading, writing = os.pipe()
+    os.close(reading)
+    run.process = run.launch(writing)
+    os.close(writing)
+    assert wait_for(run.facts, 30)
+    assert run.process.poll() is None
 
 
 def test_a_request_to_stop_leaves_nothing_running(run: MakeRun) -> None:

@@ -144,8 +144,10 @@ class Omega:
     def wait_ready(self, *names: str) -> None:
         """Wait until programs do their work; fails with the end of the log of one that does not."""
         for name in names:
-            if not wait_for(lambda name=name: self._is_ready(name), READY_SECONDS):
-                raise AssertionError(f"{name} is not ready:\n{tail(self.children[name].log)}")
+            child = self.children[name]
+            wait_for(lambda name=name, child=child: child.has_ended or self._is_ready(name), READY_SECONDS)
+            if not self._is_ready(name):
+                raise AssertionError(f"{name} is not ready:\n{tail(child.log)}")
 
     def _is_ready(self, name: str) -> bool:
         match self.children[name].program.kind:
