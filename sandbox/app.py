@@ -7,7 +7,9 @@ from aiohttp import web
 from sandbox.carrier import CARRIER, Carrier
 from sandbox.control.routes import add_routes as add_control
 from sandbox.page.routes import add_routes as add_page
+from sandbox.sendgrid.events import Courier
 from sandbox.sendgrid.routes import add_routes as add_sendgrid
+from sandbox.sendgrid.sending import COURIER
 from sandbox.settings import Settings
 from sandbox.twilio.routes import add_routes as add_twilio
 
@@ -31,6 +33,7 @@ def make_app(settings: Settings) -> web.Application:
     app[CARRIER] = Carrier(settings)
     app.cleanup_ctx.append(_client)
     app.on_shutdown.append(_let_go)
+    app[COURIER] = Courier(app[CARRIER])
     add_twilio(app.router)
     add_sendgrid(app.router)
     add_control(app.router)

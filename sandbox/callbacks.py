@@ -154,7 +154,7 @@ class Caller:
             return await self._follow(url, params, signer, headers, timeout)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.InvalidURL):
             return Answer(why=NEVER_CONNECTED)
-        except (TimeoutError, aiohttp.ClientError):
+        except (TimeoutError, aiohttp.ClientError, ValueError):
             return Answer(why=READ_TIMED_OUT)
 
     async def _follow(
@@ -185,6 +185,18 @@ class Caller:
                     return Answer(response.status, body.decode("utf-8", "replace"), response.content_type)
                 url, method, params = urljoin(url, response.headers["Location"]), "GET", []
         return Answer(why=READ_TIMED_OUT)
+
+    async def post(self, url: str, data: bytes, headers: dict[str, str]) -> Answer:
+        """POST bytes as SendGrid does: once, and no redirect is followed. Never raises for the network."""
+        timeout = aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=CONNECT_SECONDS)
+        try:
+            async with self.session.post(
+                URL(url, encoded=True), data=data, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                body = (await response.read())[:ANSWER_LIMIT]
+                return Answer(response.status, body.decode("utf-8", "replace"), response.content_type, 1)
+        except (TimeoutError, aiohttp.ClientError, ValueError):
+            return Answer(why=NEVER_CONNECTED, attempts=1)
 
     @property
     def session(self) -> aiohttp.ClientSession:

@@ -123,6 +123,10 @@ class Ledger:
         entry.index = len(self.entries)
         self.entries.append(entry)
 
+    def holds(self, entry: Any) -> bool:
+        """Whether a message is still in the evidence; what was cleared away reports nothing any more."""
+        return entry.index < len(self.entries) and self.entries[entry.index] is entry
+
     def file(self, text: Text) -> None:
         """Put a text into the account's record and its indices."""
         text.position = len(self.texts)

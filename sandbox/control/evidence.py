@@ -31,7 +31,7 @@ async def show(request: web.Request) -> web.Response:
 
 @control
 async def clear(request: web.Request) -> web.Response:
-    """Forget every message, and with them the account's own record."""
+    """Forget every message, the account's own record and the reports not yet sent."""
     carrier = request.app[CARRIER]
     carrier.ledger.clear()
     carrier.hub.tell(lambda: {"type": "reload"})

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from sandbox.control import evidence, handset, steering
+from sandbox.control import evidence, handset, letters, steering
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -18,5 +18,6 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_put("/accounts/{sid}", steering.set_account)
     router.add_put("/services/{sid}", steering.set_service)
     router.add_post("/handset/sms", handset.send_sms)
+    router.add_post("/handset/email", letters.send_email)
     router.add_get("/handset", handset.handsets)
     router.add_get("/handset/{number}", handset.thread)

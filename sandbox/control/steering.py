@@ -9,6 +9,7 @@ from sandbox.carrier import CARRIER
 from sandbox.control.answers import as_json, body_of, control, known, text_of
 from sandbox.faults import MODES, ControlError
 from sandbox.numbers import TABLE, TWILIO_FROM, TWILIO_TO
+from sandbox.sendgrid.events import FATES
 from sandbox.twilio.sending import SERVICE
 
 
@@ -46,6 +47,7 @@ async def numbers(_request: web.Request) -> web.Response:
             "twilio_to": TWILIO_TO,
             "twilio_from": TWILIO_FROM,
             "modes": MODES,
+            "addresses": {name: [step.event for step in steps] for name, steps in FATES.items()},
         }
     )
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.carrier import CARRIER, Carrier
 from sandbox.mishaps import carry_out
 from sandbox.sendgrid.errors import TOO_LARGE, MailError, SendGridWords, errors, rate_headers
+from sandbox.sendgrid.events import Courier
 from sandbox.sendgrid.mail import Mail, recipients_of
 from sandbox.sendgrid.validation import check
 
@@ -37,7 +38,7 @@ async def send(request: web.Request) -> web.StreamResponse:
         request,
         mode,
         words=words,
-        accept=partial(_take, carrier, given),
+        accept=partial(_take, request.app[COURIER], given),
         code=fault.code,
         slow_ms=fault.slow_ms,
         retry_after=fault.retry_after,
@@ -59,10 +60,18 @@ def _parse(raw: bytes) -> Any:
         raise MailError("Bad Request", None) from fault
 
 
-async def _take(carrier: Carrier, given: dict[str, Any], _code: int | None) -> web.Response:
+COURIER: web.AppKey[Courier] = web.AppKey("courier", Courier)
+
+
+async def _take(courier: Courier, given: dict[str, Any], code: int | None) -> web.Response:
     if given.get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
         return web.Response(status=200, headers=rate_headers())
     mail = Mail(secrets.token_urlsafe(16), given)
+    carrier = courier.carrier
     carrier.ledger.accept(mail)
     carrier.hub.tell(lambda: {"type": "mail"})
+    if carrier.faults.callbacks.before_response:
+        await courier.run_before_answer(mail, code)
+    else:
+        courier.start(mail, code)
     return web.Response(status=202, headers={"X-Message-Id": mail.sid} | rate_headers())

@@ -60,7 +60,7 @@ async def run_before_answer(carrier: Carrier, text: Text, url: str, code: int | 
 
 
 def _take(carrier: Carrier, text: Text, step: Step, url: str, code: int | None) -> None:
-    if text.status == "canceled":
+    if text.status == "canceled" or not carrier.ledger.holds(text):
         return
     _reach(carrier, text, step.status, code)
     ways = carrier.faults.callbacks
@@ -109,6 +109,8 @@ def report_params(text: Text, status: str, code: int | None) -> Params:
 
 async def report(carrier: Carrier, text: Text, status: str, url: str, code: int | None) -> None:
     """Send one status callback and put what came of it into the ledger."""
+    if not carrier.ledger.holds(text):
+        return
     at = time.time()
     answer = await carrier.caller.call(
         url, report_params(text, status, code), carrier.accounts.signer(text.account)

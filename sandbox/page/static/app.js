@@ -12,7 +12,9 @@ const state = { current: null, texts: [], last: new Map(), unread: new Map(), at
 
 function drawList() {
   const rows = [...state.last.entries()].sort(([, a], [, b]) => (b?.at ?? "").localeCompare(a?.at ?? ""));
+  const focused = document.activeElement?.closest("#handsets button")?.dataset.number;
   byId("handsets").replaceChildren(...rows.map(row));
+  if (focused) byId("handsets").querySelector(`[data-number="${CSS.escape(focused)}"]`)?.focus();
   byId("list-empty").hidden = rows.length > 0;
   byId("list-count").textContent = rows.length ? String(Math.max(state.total, rows.length)) : "";
   document.title = `${[...state.unread.values()].reduce((a, b) => a + b, 0) ? "● " : ""}Handset · omega sandbox`;
