@@ -14,6 +14,7 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts.services import businesses, credentials
 from omega_project.lib import jobs
+from omega_project.lib.api.callers import caller
 from omega_project.lib.api.errors import Forbidden, NotFound
 from omega_project.lib.api.throttling import Rate, Window
 
@@ -72,7 +73,7 @@ class KeyThrottle(BaseThrottle):
         rate: Rate | None = settings.API_RATE_LIMIT
         if rate is None or request.auth is None:
             return True
-        used = self._count(request.auth.key_id, rate)
+        used = self._count(caller(request).key_id, rate)
         if used is None:
             return True
         reset = rate.seconds - int(time.time()) % rate.seconds

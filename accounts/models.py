@@ -30,7 +30,7 @@ class Business(models.Model):
         ACTIVE = "active"
         SUSPENDED = "suspended"
 
-    external_id = models.CharField(max_length=255, null=True, blank=True, unique=True)  # noqa: DJ001
+    external_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
     name = models.CharField(max_length=255)
     timezone = models.CharField(max_length=64, default="UTC")
     country = models.CharField(max_length=2, default="US", help_text="ISO 3166 code: how national numbers are read.")
@@ -212,7 +212,8 @@ class Sender(models.Model):
             ),
             models.CheckConstraint(condition=Q(channel__in=["sms", "email", "voice"]), name="sender_channel_known"),
             models.CheckConstraint(
-                condition=Q(messages_per_second__isnull=True) | Q(messages_per_second__gt=0), name="sender_rate_positive"
+                condition=Q(messages_per_second__isnull=True) | Q(messages_per_second__gt=0),
+                name="sender_rate_positive",
             ),
         ]
 

@@ -31,4 +31,6 @@ class ClientQuerySet(TenantQuerySet):
 
 class ApiKeyQuerySet(models.QuerySet[Any]):
     def alive(self) -> "ApiKeyQuerySet":
-        return self.filter(revoked_at__isnull=True).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
+        return self.filter(revoked_at__isnull=True).filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        )

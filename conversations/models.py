@@ -192,7 +192,8 @@ class Message(models.Model):
                 name="message_sending_has_lease",
             ),
             models.CheckConstraint(
-                condition=~Q(channel__in=["note", "activity"]) | Q(direction="internal"), name="message_note_stays_inside"
+                condition=~Q(channel__in=["note", "activity"]) | Q(direction="internal"),
+                name="message_note_stays_inside",
             ),
         ]
         indexes = [
@@ -298,4 +299,3 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"assignment {self.pk}"
-

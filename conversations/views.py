@@ -13,6 +13,7 @@ from conversations.models import Attachment, Conversation
 from conversations.services import reading, threads
 from omega_project.lib import sql
 from omega_project.lib.api import pagination
+from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
 
@@ -22,7 +23,9 @@ NO_CONVERSATION = "There is no such conversation of this client in this business
 
 def conversation_or_404(ids: dict[str, int]) -> Conversation:
     """The conversation that a path names, with business, client and conversation belonging together."""
-    found = Conversation.objects.for_client(ids["business_id"], ids["client_id"]).filter(pk=ids["conversation_id"]).first()
+    found = (
+        Conversation.objects.for_client(ids["business_id"], ids["client_id"]).filter(pk=ids["conversation_id"]).first()
+    )
     if found is None:
         raise NotFound(NO_CONVERSATION)
     return found
@@ -73,9 +76,10 @@ class Conversations(OmegaViewSet):
     def _staff(self, request: Request, assigned_to: str) -> int:
         if assigned_to != "me":
             return int(assigned_to)
-        if request.auth.staff_id is None:
+        staff_id = caller(request).staff_id
+        if staff_id is None:
             raise parameter_error("assigned_to", "me needs a token of a staff member", "query")
-        return int(request.auth.staff_id)
+        return staff_id
 
     @endpoint(
         summary="Create or retrieve client conversation",
@@ -90,7 +94,7 @@ class Conversations(OmegaViewSet):
         self._require_client(business_id, client_id, body)
         conversation_id, made = threads.create_or_retrieve(
             business_id=business_id, client_id=client_id, location_id=body.location_id,
-            assigned_to=body.assigned_to, actor_id=request.auth.staff_id,
+            assigned_to=body.assigned_to, actor_id=caller(request).staff_id,
         )  # fmt: skip
         return Response(conversation_answer(business_id, conversation_id), status=201 if made else 200)
 
@@ -123,7 +127,9 @@ class Timeline(OmegaViewSet):
         scope = f"messages:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
         cursor = pagination.decode(query.cursor, scope)
         self._require(ids)
-        narrowing = reading.Narrowing(["m.conversation_id = %(conversation)s::bigint"], {"conversation": ids["conversation_id"]})
+        narrowing = reading.Narrowing(
+            ["m.conversation_id = %(conversation)s::bigint"], {"conversation": ids["conversation_id"]}
+        )
         order = reading.Order("m.id", "bigint", descending=query.order == "desc", tie="m.id")
         total = reading.count_messages(narrowing) if query.include_total else None
         rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
@@ -150,7 +156,10 @@ def media(request: HttpRequest, token: str) -> FileResponse:
         raise Http404
     shown = attachment.content_type.startswith(("image/", "audio/", "video/"))
     response = FileResponse(
-        attachment.file.open("rb"), as_attachment=not shown, filename=attachment.name, content_type=attachment.content_type
+        attachment.file.open("rb"),
+        as_attachment=not shown,
+        filename=attachment.name,
+        content_type=attachment.content_type,
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"

@@ -1,7 +1,7 @@
 """How a text is billed and cut: GSM-7 with its extension table, or UCS-2 (3GPP TS 23.038; providers.md, 7)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 _BASIC = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -12,7 +12,8 @@ _GSM_SINGLE, _GSM_PART = 160, 153
 _UCS_SINGLE, _UCS_PART = 70, 67
 
 
-class Segments(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Segments:
     """`count` parts in `encoding` (gsm7 or ucs2); `forced_by`: the characters that force ucs2, in order, each once."""
 
     count: int

@@ -10,6 +10,7 @@ from conversations.serializers import message_object
 from conversations.services import reading
 from messaging import serializers as shapes
 from messaging.services import explaining, recording, retrying, sending, statuses
+from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
 from omega_project.lib.api.fields import REQUEST_ID
@@ -65,7 +66,7 @@ class Sms(OmegaViewSet):
         idempotent=True,
     )
     def queue(self, request: Request, given: Given) -> Response:
-        text = text_to_queue(given.body, given, request.auth.staff_id)
+        text = text_to_queue(given.body, given, caller(request).staff_id)
         if given.body.dry_run:
             return Response(dry_run(sending.decide(text)))
         return accepted(sending.queue_message(text), 202)
@@ -80,7 +81,7 @@ class Sms(OmegaViewSet):
         idempotent=True,
     )
     def record(self, request: Request, given: Given) -> Response:
-        return accepted(recording.record_message(text_to_record(given.body, given, request.auth.staff_id)), 201)
+        return accepted(recording.record_message(text_to_record(given.body, given, caller(request).staff_id)), 201)
 
     @endpoint(
         summary="Update SMS delivery status",
@@ -100,7 +101,7 @@ class Sms(OmegaViewSet):
                 error_code=body.error_code or "",
                 error_message=body.error_message or "",
                 occurred_at=body.occurred_at,
-                business_id=request.auth.business_id,
+                business_id=caller(request).business_id,
             )
         )
         if applied.message_id is None:
@@ -161,7 +162,7 @@ class Messages(OmegaViewSet):
         errors=(403, 404, 413),
     )
     def retry(self, request: Request, given: Given) -> Response:
-        request.auth.require_platform()
+        caller(request).require_platform()
         return _retried(given.body, given.body.business_id)
 
     @endpoint(
@@ -186,7 +187,7 @@ class Messages(OmegaViewSet):
         path_text=("request_id",),
     )
     def by_request(self, request: Request, given: Given, request_id: str) -> Response:
-        return _by_request(request_id, request.auth.business_id)
+        return _by_request(request_id, caller(request).business_id)
 
     @endpoint(
         summary="Get messages by request ID (business)",
@@ -208,7 +209,7 @@ class Messages(OmegaViewSet):
     )
     def retrieve(self, request: Request, given: Given, message_id: int) -> Response:
         rows = reading.messages_by_ids([message_id])
-        if not rows or request.auth.business_id not in {None, rows[0]["business_id"]}:
+        if not rows or caller(request).business_id not in {None, rows[0]["business_id"]}:
             raise NotFound("There is no such message.")
         return Response(message_object(rows[0]) | explaining.explain(rows[0]))
 
@@ -220,7 +221,7 @@ class Messages(OmegaViewSet):
         errors=(404, 409),
     )
     def cancel(self, request: Request, given: Given, message_id: int) -> Response:
-        retrying.cancel_message(message_id=message_id, business_id=request.auth.business_id)
+        retrying.cancel_message(message_id=message_id, business_id=caller(request).business_id)
         return Response({"message_id": message_id, "status": "canceled"})
 
 

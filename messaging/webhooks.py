@@ -56,7 +56,7 @@ class TwilioWebhooks(OmegaViewSet):
 
 
 def _hook(request: Request, kind: str) -> intake.Hook:
-    http = request._request  # noqa: SLF001  the bytes, before any parser of DRF's
+    http = request._request
     payload = read_body(http, MOST_FORM_BYTES)
     form = verified_form(http, payload)
     url = http.get_full_path()

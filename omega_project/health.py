@@ -1,4 +1,4 @@
-"""Is it alive, and can it work: for load balancers, operators and Prometheus. No credential is needed but for metrics."""
+"""Is it alive, and can it work: for load balancers and operators; no credential is needed."""
 
 import time
 from collections.abc import Callable

@@ -20,4 +20,4 @@ def beat() -> None:
 def seconds_since(redis: Redis) -> float | None:
     """Seconds since the last beat; None where none was heard within the hour."""
     value = redis.get(KEY)
-    return max(0.0, time.time() - int(value)) if value else None  # type: ignore[arg-type]
+    return max(0.0, time.time() - int(value)) if value else None

@@ -27,7 +27,9 @@ def required(name: str, demo: str) -> str:
         return value
     if DEBUG:
         return demo
-    message = f"{name} is not set. Set it in the environment or in .env (see .env.example), or set DEBUG=true for a demo."
+    message = (
+        f"{name} is not set. Set it in the environment or in .env (see .env.example), or set DEBUG=true for a demo."
+    )
     raise ImproperlyConfigured(message)
 
 
@@ -148,7 +150,7 @@ MEDIA_ROOT = MEDIA_STORAGE_URL.removeprefix("file://")
 MEDIA_URL = "/media-is-served-signed/"
 
 REDIS = {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 120}
-RQ_QUEUES = {name: REDIS for name in ("high", "default", "bulk", "io")}
+RQ_QUEUES = dict.fromkeys(("high", "default", "bulk", "io"), REDIS)
 RQ_SHOW_ADMIN_LINK = False
 
 REST_FRAMEWORK = {

@@ -1,5 +1,7 @@
 """Wiring of paths: the API under its prefix, the admin beside it."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,7 +19,7 @@ def unknown_path(request: HttpRequest) -> HttpResponse:
     raise Http404
 
 
-api = [
+api: list[Any] = [
     path("health", Health.as_view({"get": "alive"})),
     path("health/db", Health.as_view({"get": "database"})),
     path("health/ready", Health.as_view({"get": "ready"})),

@@ -12,7 +12,9 @@ RETURNING id
 """
 
 
-def create_client(*, business_id: int, phone: str = "", email: str = "", sms: str = "unknown", mail: str = "unknown") -> int:
+def create_client(
+    *, business_id: int, phone: str = "", email: str = "", sms: str = "unknown", mail: str = "unknown"
+) -> int:
     """A client known by an address alone; `sms` and `mail` are the consent that its address already has."""
     params: dict[str, Any] = {"business": business_id, "phone": phone, "email": email, "sms": sms, "mail": mail}
     return int(sql.rows(_MAKE, params)[0]["id"])

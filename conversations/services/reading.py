@@ -106,7 +106,9 @@ def _count(table: str, narrowing: Narrowing) -> int:
     return int(sql.rows(statement, narrowing.params)[0]["n"])
 
 
-def conversation_row(*, business_id: int, client_id: int | None = None, conversation_id: int | None = None) -> dict[str, Any] | None:
+def conversation_row(
+    *, business_id: int, client_id: int | None = None, conversation_id: int | None = None
+) -> dict[str, Any] | None:
     """One conversation of a business, by its own id, its client's, or both."""
     narrowing = Narrowing(["v.business_id = %(business)s::bigint"], {"business": business_id})
     if client_id is not None:

@@ -129,7 +129,7 @@ def _assign(conversation: Conversation, staff_id: int | None, actor_id: int | No
     text = f"Assigned to {names[staff_id]}" if staff_id else "Unassigned"
     if previous:
         text += f" (was {names.get(previous, 'somebody')})"
-    write_activity(conversation, "assignment", text, actor_id, staff_id=staff_id, previous_id=previous)
+    write_activity(conversation, "assignment", text, actor_id, assignee_id=staff_id, previous_id=previous)
 
 
 def change_status(
@@ -197,7 +197,12 @@ def wake_snoozed(*, limit: int = 500) -> int:
 
 
 def add_note(
-    *, conversation: Conversation, body: str, staff_id: int | None, mentions: list[int], request_id: str | None = None,
+    *,
+    conversation: Conversation,
+    body: str,
+    staff_id: int | None,
+    mentions: list[int],
+    request_id: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> int:
     """An internal note, never sent to a client; its message's id. 404 where a staff id is not of this business."""
@@ -221,4 +226,6 @@ def mark_read(*, conversation_id: int, is_read: bool, chosen: dict[str, Any]) ->
 
 def set_labels(*, conversation: Conversation, labels: list[str]) -> None:
     """Set the conversation's labels, in the order given, each once."""
-    Conversation.objects.filter(pk=conversation.pk).update(labels=list(dict.fromkeys(labels)), updated_at=timezone.now())
+    Conversation.objects.filter(pk=conversation.pk).update(
+        labels=list(dict.fromkeys(labels)), updated_at=timezone.now()
+    )

@@ -103,7 +103,7 @@ ins AS (
         unread_count = c.unread_count + s.unread,
         message_count = c.message_count + s.messages,
         channels = CASE WHEN c.channels::text[] @> s.channels::text[] THEN c.channels ELSE
-            (SELECT array_agg(DISTINCT name ORDER BY name) FROM unnest(c.channels || s.channels::varchar[]) AS name) END,
+            (SELECT array_agg(DISTINCT one ORDER BY one) FROM unnest(c.channels || s.channels::varchar[]) AS one) END,
         last_sender_id = COALESCE(s.sender_id, c.last_sender_id),
         first_inbound_at = COALESCE(c.first_inbound_at, s.came),
         first_response_at = CASE WHEN c.first_inbound_at IS NOT NULL THEN COALESCE(c.first_response_at, s.went)

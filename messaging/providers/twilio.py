@@ -160,7 +160,7 @@ class Twilio:
             made = self._messages.create(
                 to=message.to_address,
                 from_=message.from_address,
-                status_callback=message.callback_url or None,  # type: ignore[arg-type]
+                status_callback=message.callback_url or None,
                 **values,
             )
         except TwilioRestException as error:
@@ -251,5 +251,3 @@ def _media(form: Mapping[str, str]) -> list[IncomingMedia]:
 
 def _count(text: str | None, default: int, most: int) -> int:
     return min(int(text), most) if text and text.isascii() and text.isdigit() and len(text) < 5 else default
-
-

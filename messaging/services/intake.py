@@ -19,7 +19,6 @@ from omega_project.lib import forms, sql
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 8
-_ORPHAN_SECONDS = 3
 
 _STORE = """
 INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
@@ -34,8 +33,8 @@ _GATE_TEXT = _STORE.format(
 )  # fmt: skip
 _GATE_STATUS = _STORE.format(
     status="CASE WHEN EXISTS (SELECT 1 FROM found) THEN 'processed' ELSE 'pending' END",
-    next_attempt="CASE WHEN NOT EXISTS (SELECT 1 FROM found) THEN clock_timestamp() + "
-    f"make_interval(secs => {_ORPHAN_SECONDS}) END",
+    # Three seconds: our own commit may be on its way.
+    next_attempt="CASE WHEN NOT EXISTS (SELECT 1 FROM found) THEN clock_timestamp() + interval '3 seconds' END",
     message="(SELECT id FROM found)", business="(SELECT business_id FROM found)", source="",
 )  # fmt: skip
 _KEEP = _STORE.format(
@@ -107,7 +106,9 @@ def _store_and_process(hook: Hook, key: str) -> str:
 def take_status(hook: Hook) -> None:
     """Store and apply a delivery receipt; one for a message that is not known yet is kept and tried again."""
     report = status_report(hook)
-    key = f"status:{report.provider_message_id}:{hook.form.get('MessageStatus', '')}:{report.error_code}:{report.attempt}"
+    key = (
+        f"status:{report.provider_message_id}:{hook.form.get('MessageStatus', '')}:{report.error_code}:{report.attempt}"
+    )
     if not report.provider_message_id and not report.message_id:
         key = f"status:{forms.digest(hook.payload)}"
     statuses.apply_report(report, Gate(_GATE_STATUS, hook.stored(key)))
@@ -138,7 +139,7 @@ def process_event(*, event_id: int) -> str:
             message_id, business_id, answer = _PROCESSORS[event.kind](_hook_of(event))
     except OperationalError:
         raise
-    except Exception as error:  # noqa: BLE001  whatever it is, the event is kept with its error and tried again
+    except Exception as error:
         _finish(event, "failed", _sentence(error), wait=_wait(event, error))
         return ""
     _finish(event, "processed", "", message=message_id, business=business_id)
@@ -185,7 +186,12 @@ def _wait(event: WebhookEvent, error: Exception) -> float | None:
 
 
 def _finish(
-    event: WebhookEvent, status: str, error: str, *, wait: float | None = None, message: int | None = None,
+    event: WebhookEvent,
+    status: str,
+    error: str,
+    *,
+    wait: float | None = None,
+    message: int | None = None,
     business: int | None = None,
 ) -> None:
     sql.rows(

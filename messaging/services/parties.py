@@ -11,7 +11,8 @@ from omega_project.lib import sql
 from omega_project.lib.addresses import normalise_sender
 
 _FACTS = """
-SELECT clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status, b.quiet_from, b.quiet_until,
+SELECT clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status,
+       b.quiet_from, b.quiet_until,
        c.id AS client_id, c.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
        v.id AS conversation_id, a.state AS address_consent,
        s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
@@ -33,8 +34,10 @@ LEFT JOIN messaging_consent a
     ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(c.phone, %(to)s::text)
 LEFT JOIN LATERAL (
     SELECT n.id, n.address, n.provider,
-        CASE WHEN n.address = %(sender)s::text THEN 'asked_for' WHEN n.location_id = %(location)s::bigint THEN 'location'
-             WHEN n.id = v.last_sender_id THEN 'conversation' WHEN n.location_id = c.home_location_id THEN 'home_location'
+        CASE WHEN n.address = %(sender)s::text THEN 'asked_for'
+             WHEN n.location_id = %(location)s::bigint THEN 'location'
+             WHEN n.id = v.last_sender_id THEN 'conversation'
+             WHEN n.location_id = c.home_location_id THEN 'home_location'
              WHEN n.is_default THEN 'default' ELSE 'only' END AS why
     FROM accounts_sender n
     WHERE n.business_id = b.id AND n.channel = 'sms' AND n.is_active
@@ -77,7 +80,12 @@ class Facts:
 
 
 def facts_for(
-    *, business_id: int, client_id: int | None, to: str | None, sender: str | None, staff_id: int | None,
+    *,
+    business_id: int,
+    client_id: int | None,
+    to: str | None,
+    sender: str | None,
+    staff_id: int | None,
     location_id: int | None,
 ) -> Facts | None:
     """Everything about both ends, in one statement; None where there is no such business."""

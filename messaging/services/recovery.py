@@ -49,6 +49,7 @@ WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.provider, m.from_address, m.to_address, m.body,
     m.error_code, clock_timestamp() AS now,
     (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,
+    (SELECT a.finished_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS finished_at,
     (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.code = 'worker_lost') AS deaths
 """
 _OURS = """
@@ -57,7 +58,8 @@ WHERE provider_message_id = ANY(%(sids)s) AND provider = %(provider)s AND id <> 
 UNION SELECT provider_message_id FROM messaging_attempt WHERE provider_message_id = ANY(%(sids)s)
 """
 _LATER = """
-UPDATE conversations_message SET lease_until = clock_timestamp() + make_interval(secs => %(wait)s::float), error_message = %(why)s
+UPDATE conversations_message SET lease_until = clock_timestamp() + make_interval(secs => %(wait)s::float),
+    error_message = %(why)s
 WHERE id = %(id)s AND status = 'unknown' AND attempts = %(attempt)s
 """
 _DUE = """
@@ -105,7 +107,7 @@ def _ask(row: dict[str, Any]) -> list[Listed] | CannotAsk:
         return provider.find(delivery.outgoing(_claim(row)), since=row["started_at"])
     except CannotAsk as error:
         return error
-    except Exception as error:  # noqa: BLE001  an adapter's bug leaves the outcome unknown, and the sweep alive
+    except Exception as error:
         log.exception("ask.failed", message_id=row["id"])
         return CannotAsk(repr(error)[:300])
 
@@ -132,10 +134,22 @@ def _conclude(row: dict[str, Any], answer: list[Listed] | CannotAsk) -> None:
     claim = _claim(row)
     if unclaimed:
         result = SendResult(Outcome.ACCEPTED, unclaimed[0].provider_message_id, detail="found on the provider's record")
-        settled = settling.row_of(claim, result)
+        settling.write([settling.row_of(claim, result)], source="reconcile", states=["unknown"])
+    elif (wait := _still_to_wait(row)) > 0:
+        _look_again(row, wait, "The provider has it not on its record so far: it is asked once more.")
     else:
-        settled = _surely_not(row, claim)
-    settling.write([settled], source="reconcile", states=["unknown"])
+        settling.write([_surely_not(row, claim)], source="reconcile", states=["unknown"])
+
+
+def _still_to_wait(row: dict[str, Any]) -> float:
+    """Seconds until "not on the record" counts: the time of the back-off is spent looking, not just waiting.
+
+    A worker that was lost ended well after the longest call, so that there is nothing to wait for.
+    """
+    if row["error_code"] == "worker_lost":
+        return 0.0
+    waited = (row["now"] - row["finished_at"]).total_seconds()
+    return float(settling.BACKOFF[min(row["attempts"], len(settling.BACKOFF)) - 1] - waited)
 
 
 def _not_ours_yet(row: dict[str, Any], found: list[Listed]) -> list[Listed]:
@@ -149,12 +163,12 @@ def _not_ours_yet(row: dict[str, Any], found: list[Listed]) -> list[Listed]:
 
 
 def _surely_not(row: dict[str, Any], claim: claiming.Claim) -> dict[str, Any]:
-    """The provider surely has it not: queued again, at once where a worker was lost, else with back-off."""
+    """The provider surely has it not: queued again at once, since the back-off has passed already."""
     nothing = SendResult(Outcome.NOT_TAKEN, code=row["error_code"], detail="not on the provider's record")
     settled = settling.row_of(claim, nothing)
-    if row["error_code"] != "worker_lost" or settled["status"] != "queued":
+    if settled["status"] != "queued":
         return settled
-    if row["deaths"] >= MOST_DEATHS:
+    if row["error_code"] == "worker_lost" and row["deaths"] >= MOST_DEATHS:
         sentence = f"Set aside: it ended its worker {row['deaths']} times."
         return settled | {"status": "failed", "outcome": "failed", "due_in": None, "message": sentence}
     return settled | {"due_in": 0}
@@ -162,7 +176,11 @@ def _surely_not(row: dict[str, Any], claim: claiming.Claim) -> dict[str, Any]:
 
 def _ask_later(row: dict[str, Any], why: str) -> None:
     sentence = f"Nobody knows whether the provider took the message; it cannot be asked: {why}"
-    wait: int | None = _ASK_AGAIN_SECONDS
+    wait: float | None = _ASK_AGAIN_SECONDS
     if row["now"] - row["started_at"] > ASKED_FOR:
         wait, sentence = None, f"{sentence} Only a person sends it again."
-    sql.rows(_LATER, {"wait": wait, "why": sentence, "id": row["id"], "attempt": row["attempts"]})
+    _look_again(row, wait, sentence)
+
+
+def _look_again(row: dict[str, Any], wait: float | None, why: str) -> None:
+    sql.rows(_LATER, {"wait": wait, "why": why, "id": row["id"], "attempt": row["attempts"]})

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-
 from conversations.models import Attachment, Message
 from conversations.services.threads import ensure_conversation
 from conversations.services.timeline import NewMessage, append_messages, new_request_id
@@ -195,9 +194,7 @@ def _require_unmoved(conversation_id: int, expected: int) -> None:
     sql.rows("SELECT 1 FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE", params)
     missed = sql.rows(_MISSED, params)
     if missed:
-        raise Conflict(
-            "Somebody wrote in this conversation meanwhile.", "conversation_moved", messages_missed=missed
-        )
+        raise Conflict("Somebody wrote in this conversation meanwhile.", "conversation_moved", messages_missed=missed)
 
 
 def _store(text: TextToQueue, decision: Decision) -> Accepted:
@@ -284,4 +281,3 @@ def replayed(business_id: int, request_id: str, fingerprint: bytes) -> Accepted:
         request_id, first["id"], first["conversation_id"], first["client_id"], first["accepted_status"],
         first["segments"], replayed=True,
     )  # fmt: skip
-

@@ -27,7 +27,8 @@ WITH result AS (
         message text, retryable bool, outcome text, http_status int, detail text)
 ), before AS (
     SELECT m.id, m.status, r.status AS wanted FROM conversations_message m JOIN result r ON r.id = m.id
-    WHERE m.attempts = r.attempt AND (m.status = ANY(%(from)s) OR (r.status = 'sent' AND m.status IN ('unknown', 'queued')))
+    WHERE m.attempts = r.attempt
+      AND (m.status = ANY(%(from)s) OR (r.status = 'sent' AND m.status IN ('unknown', 'queued')))
     ORDER BY m.id FOR UPDATE OF m
 ), settled AS (
     UPDATE conversations_message m SET
@@ -131,7 +132,7 @@ def again(claim: Claim, result: SendResult, sentence: str) -> dict[str, Any]:
 
 
 def next_try(attempt: int, retry_after: float | None = None) -> float:
-    """In how many seconds to try again after the `attempt`-th try: back-off with jitter, no earlier than the provider said."""
+    """Seconds until the next try after the `attempt`-th: back-off with jitter, no less than the provider said."""
     wait = BACKOFF[min((attempt - 1) % 6, len(BACKOFF) - 1)] * random.uniform(1.0, 1.25)  # noqa: S311  jitter, no secret
     if retry_after is not None:
         wait = max(wait, min(retry_after, _MOST_RETRY_AFTER))

@@ -38,8 +38,10 @@ def forget() -> None:
 
 def meaning_of(provider: str, code: str, detail: str = "") -> Meaning:
     """What the code means. One that nobody wrote down is never tried again by itself (providers.md, 1)."""
-    codes = _kept("codes", lambda: {(c.provider, c.code): Meaning(c.handling, c.meaning) for c in CarrierCode.objects.all()})
-    found = codes.get((provider, code))
+    codes = _kept(
+        "codes", lambda: {(c.provider, c.code): Meaning(c.handling, c.meaning) for c in CarrierCode.objects.all()}
+    )
+    found: Meaning | None = codes.get((provider, code))
     if found:
         return found
     sentence = f"The provider refused the message (code {code}){': ' + detail if detail else '.'}"

@@ -8,7 +8,9 @@ import phonenumbers
 SHORT_CODE = re.compile(r"^\d{3,8}$")
 ALPHANUMERIC = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}$")
 _E164 = re.compile(r"^\+[1-9]\d{7,14}$", re.ASCII)
-_EMAIL = re.compile(r"^[^\s@<>()\[\],;:\\\"\x00-\x1f]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$")
+_EMAIL = re.compile(
+    r"^[^\s@<>()\[\],;:\\\"\x00-\x1f]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$"
+)
 
 
 def normalise_phone(value: str, region: str | None = None) -> str:
@@ -38,7 +40,7 @@ def normalise_email(value: str) -> str:
 
 
 def normalise_party(value: str) -> str:
-    """The far end of a text that came in: E.164 where it is a number, else as the carrier gave it (a short code, a name)."""
+    """The far end of a text that came in: E.164, or as the carrier gave it where it is none (a short code, a name)."""
     try:
         return normalise_phone(value)
     except ValueError:

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 _TIMEOUT_SECONDS = 0.1
 _REST_SECONDS = 1.0
 _KICK_SECONDS = 5
+_JOB_SECONDS = 120
 
 
 class _Line:
@@ -64,7 +65,10 @@ def redis_failed(error: RedisError) -> None:
 
 
 def enqueue(queue: str, job: str, *ids: int) -> None:
-    """Queue `job(*ids)` (a dotted path, so that services import no jobs) once this transaction commits. A Redis that is away loses the hint, nothing else."""
+    """Queue `job(*ids)` once this transaction commits; `job` is a dotted path, so that services import no jobs.
+
+    A Redis that is away loses the hint, nothing else.
+    """
     transaction.on_commit(lambda: _push(queue, job, ids))
 
 
@@ -109,7 +113,7 @@ def _push(queue: str, job: str, ids: tuple[int, ...]) -> None:
 
 
 def _enqueue(line: Redis, queue: str, job: str, ids: tuple[int, ...]) -> None:
-    Queue(queue, connection=line, default_timeout=settings.REDIS["DEFAULT_TIMEOUT"]).enqueue(
+    Queue(queue, connection=line, default_timeout=_JOB_SECONDS).enqueue(
         job, *ids, result_ttl=0, failure_ttl=3600, ttl=300
     )
 

@@ -21,7 +21,7 @@ _RETRIED = ("40001", "40P01")  # serialization_failure, deadlock_detected
 def _run(sql: str, params: Params, many: bool, context: dict[str, Any]) -> list[Row]:
     del many, context
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
-        cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
+        cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from omega_project.lib.api import parsing
+from omega_project.lib.api.callers import caller
 from omega_project.lib.api.errors import Fault, ParameterError
 from omega_project.lib.api.schema import query_parameters, response_map
 
@@ -131,9 +132,14 @@ def _parse(
 
 def _reach(request: Request, given: Given, ids: dict[str, Any]) -> None:
     """A business named in the path, query or body must be one that the credential opens: nobody can forget to ask."""
-    named = {ids.get("business_id"), getattr(given.query, "business_id", None), getattr(given.body, "business_id", None)}
-    for business_id in named - {None}:
-        request.auth.require_business(business_id)
+    named = {
+        ids.get("business_id"),
+        getattr(given.query, "business_id", None),
+        getattr(given.body, "business_id", None),
+    }
+    for business_id in named:
+        if business_id is not None:
+            caller(request).require_business(business_id)
 
 
 def _parse_body(request: Request, given: Given, model: type[BaseModel], faults: list[Fault]) -> None:

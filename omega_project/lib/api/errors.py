@@ -146,7 +146,7 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's EXCEPTION_HANDLER: every exception as JSON in the contract's shape; a fault of our own without its trace."""
+    """DRF's EXCEPTION_HANDLER: every exception in the contract's shape; a fault of our own without its trace."""
     answer = as_api_error(error)
     if answer is None:
         log.exception("request.failed", error=repr(error))

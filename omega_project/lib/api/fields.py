@@ -89,7 +89,7 @@ def _url(value: str) -> str:
 
 
 def _number(value: Any) -> Any:
-    """A query's number: its digits only, so that `1.0`, ` 1` and `１` are no ids."""
+    """A query's number: its digits only, so that `1.0`, ` 1` and digits of other scripts are no ids."""
     if isinstance(value, str) and not re.match(r"^-?\d{1,30}$", value, re.ASCII):
         raise ValueError("must be a whole number")
     return value
@@ -105,5 +105,7 @@ Time = Annotated[datetime, BeforeValidator(_time_text), AfterValidator(as_utc)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 Url = Annotated[str, AfterValidator(_storable), AfterValidator(_url), Field(min_length=1, max_length=2048)]
 Email = Annotated[str, AfterValidator(_storable), AfterValidator(normalise_email)]
-Phone = Annotated[str, AfterValidator(_storable), Field(min_length=1, max_length=64), AfterValidator(_phone_or_national)]
+Phone = Annotated[
+    str, AfterValidator(_storable), Field(min_length=1, max_length=64), AfterValidator(_phone_or_national)
+]
 Flag = Annotated[bool, Field(strict=True)]

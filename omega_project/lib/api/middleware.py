@@ -78,7 +78,7 @@ class RequestMiddleware:
         return JsonResponse({"detail": detail, "code": codes.get(status, "error")}, status)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Plain Django views (webhooks, health) answer in the same shapes as the API; the admin keeps Django's pages."""
+        """Plain Django views answer in the same shapes as the API; the admin keeps Django's pages."""
         answer = as_api_error(error) if request.path_info.startswith(self.prefix) else None
         if answer is None and request.path_info.startswith(self.prefix):
             log.exception("request.failed", error=repr(error))

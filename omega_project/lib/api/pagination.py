@@ -65,7 +65,13 @@ def _signature(payload: bytes, scope: str) -> bytes:
 
 
 def page(
-    request: Request, rows: list[dict[str, Any]], *, size: int, cursor: Cursor | None, scope: str, keys: tuple[str, ...],
+    request: Request,
+    rows: list[dict[str, Any]],
+    *,
+    size: int,
+    cursor: Cursor | None,
+    scope: str,
+    keys: tuple[str, ...],
     total: int | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """`rows` (fetched with one to spare, in the direction of `cursor`) cut to the page, with its `next` and `previous`.
@@ -93,4 +99,3 @@ def _link(request: Request, row: dict[str, Any], keys: tuple[str, ...], scope: s
     token = encode(Cursor(tuple(row[key] for key in keys), backwards), scope)
     query = [(name, value) for name, values in request.GET.lists() if name != "cursor" for value in values]
     return f"{settings.PUBLIC_BASE_URL}{request.path}?{urlencode([*query, ('cursor', token)])}"
-

@@ -123,7 +123,9 @@ def _fault(item: ErrorDetails, where: str) -> Fault:
 
 def _is_internal(part: int | str) -> bool:
     """pydantic names the arm of a union or a wrapping function in `loc`: no field of the caller's."""
-    return isinstance(part, str) and ("[" in part or part in {"int", "str", "list", "constrained-str", "constrained-int"})
+    return isinstance(part, str) and (
+        "[" in part or part in {"int", "str", "list", "constrained-str", "constrained-int"}
+    )
 
 
 def _sentence(item: ErrorDetails) -> str:
@@ -134,7 +136,7 @@ def _sentence(item: ErrorDetails) -> str:
     if kind in {"too_long", "too_short"} and isinstance(item["input"], str):
         kind = f"string_{kind}"
     template = _SENTENCES.get(kind)
-    return template.format(**context) if template else item["msg"]
+    return str(template.format(**context) if template else item["msg"])
 
 
 def query_values(query: QueryDict, model: type[BaseModel]) -> dict[str, Any]:
