@@ -157,9 +157,7 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> l
     return [_as_claim(row) for row in going if row["id"] not in quiet_now]
 
 
-def _limits(
-    senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, int], most: int
-) -> dict[int, int]:
+def _limits(senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, int], most: int) -> dict[int, int]:
     """How many each sender may claim: its business's share of the room, and what its rate leaves."""
     businesses = {row["business_id"] for row in senders}
     share = max(1, -(-room // max(1, len(businesses))))

@@ -35,7 +35,13 @@ SELECT state FROM messaging_consent WHERE business_id = %(business)s AND channel
 
 
 def change_consent(
-    *, business_id: int, channel: str, address: str, state: str, source: str, evidence: dict[str, Any],
+    *,
+    business_id: int,
+    channel: str,
+    address: str,
+    state: str,
+    source: str,
+    evidence: dict[str, Any],
     client_id: int | None = None,
 ) -> bool:
     """Set the consent of an address on a channel; False where it was so already. Call in a transaction.

@@ -120,7 +120,7 @@ def send(claim: claiming.Claim) -> SendResult:
         return SendResult(Outcome.REFUSED, code="no_provider", detail=f"no provider is named {claim.provider!r}")
     try:
         return provider.send(outgoing(claim))
-    except Exception as error:  # noqa: BLE001  an adapter's bug must not lose a message: nobody knows what happened
+    except Exception as error:
         log.exception("send.failed", message_id=claim.message_id)
         return SendResult(Outcome.UNKNOWN, code="adapter", detail=repr(error)[:300])
 

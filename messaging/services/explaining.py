@@ -29,10 +29,15 @@ def explain(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _history(
-    message: dict[str, Any], first: str, decision: dict[str, Any], events: list[dict[str, Any]],
+    message: dict[str, Any],
+    first: str,
+    decision: dict[str, Any],
+    events: list[dict[str, Any]],
     attempts: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    source = decision.get("source") or ("dispatch" if message["direction"] == "outbound" else message["provider"] or "api")
+    source = decision.get("source") or (
+        "dispatch" if message["direction"] == "outbound" else message["provider"] or "api"
+    )
     steps = [{"status": first, "at": message["created_at"], "source": source, "detail": None}]
     steps += [
         {"status": "sending", "at": one["started_at"], "source": "dispatch", "detail": f"attempt {one['number']}"}
@@ -54,7 +59,12 @@ def _door(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, A
     text = {"encoding": decision["encoding"], "segments": message["segments"]}
     timing = {"reason": decision["reason"] or None, "release_at": decision["release_at"]}
     return [
-        {"step": "consent", "at": at, "result": "refused" if decision["would"] == "block" else "passed", "detail": consent},
+        {
+            "step": "consent",
+            "at": at,
+            "result": "refused" if decision["would"] == "block" else "passed",
+            "detail": consent,
+        },
         {"step": "sender", "at": at, "result": "chosen", "detail": sender},
         {"step": "segments", "at": at, "result": "counted", "detail": text},
         {"step": "timing", "at": at, "result": decision["would"], "detail": timing},

@@ -123,7 +123,11 @@ def _hear(where: Place, message_id: int) -> str:
     if not where.keyword:
         return ""
     row = where.row
-    evidence = {"message_id": message_id, "keyword": where.text.body.strip()[:64], "handled_by_carrier": bool(where.text.keyword)}
+    evidence = {
+        "message_id": message_id,
+        "keyword": where.text.body.strip()[:64],
+        "handled_by_carrier": bool(where.text.keyword),
+    }
     consent.hears_keyword(
         keyword=where.keyword, business_id=row["business_id"], client_id=row["client_id"], address=where.sender,
         evidence=evidence,

@@ -93,9 +93,7 @@ def _append(text: TextToRecord, facts: parties.Facts, client_id: int, conversati
     return Accepted(message.request_id, stored["id"], conversation_id, client_id, message.status, message.segments)
 
 
-def _row(
-    text: TextToRecord, facts: parties.Facts, client_id: int, conversation_id: int, address: str
-) -> NewMessage:
+def _row(text: TextToRecord, facts: parties.Facts, client_id: int, conversation_id: int, address: str) -> NewMessage:
     inbound, error = text.direction == "inbound", text.error or {}
     own = normalise_party(text.own_address) if text.own_address else (facts.sender or {}).get("address", "")
     return NewMessage(
