@@ -1,0 +1,1 @@
+"""Commands for whoever operates omega: each parses, calls one service and prints."""

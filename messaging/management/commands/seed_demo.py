@@ -1,0 +1,58 @@
+"""The demo, made once and left alone: for `make run`, for tests, and in bulk for the benchmarks."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from messaging.services import demo
+
+
+class Command(BaseCommand):
+    help = "Make the demo's businesses and credentials (only where DEBUG is on); a second call changes nothing."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", type=Path, metavar="PATH", help="where to write (and find) the credentials")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The demo is made only where DEBUG is on.")
+        self._seed(options["json"])
+
+    def _seed(self, path: Path | None) -> None:
+        known = read(path) if path else {}
+        credentials = demo.ensure_demo(known)
+        names = ", ".join(business["name"] for business in credentials["businesses"])
+        if credentials == known:
+            self.stdout.write(f"The demo is as it was: {names}.")
+            return
+        if path:
+            write(path, credentials)
+        else:
+            self.stdout.write(json.dumps(credentials, indent=1))
+        self.stdout.write(f"The demo is made: {names}.")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What an earlier call wrote; nothing where the file is missing or cut short."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write(path: Path, credentials: dict[str, Any]) -> None:
+    """Replace the file as a whole, readable for its owner only."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(json.dumps(credentials, indent=1) + "\n")
+        partial.rename(path)
+    except OSError as error:
+        raise CommandError(f"The credentials cannot be written to {path}: {error.strerror}.") from error
