@@ -78,18 +78,12 @@ class Section:
 class CarrierFault(Section):
     """How one carrier misbehaves. Times in milliseconds, except `retry_after` (seconds)."""
 
-    mode: str = field(
-        default="none", metadata=_rule(lambda value: value in MODES, f"one of {', '.join(MODES)}")
-    )
+    mode: str = field(default="none", metadata=_rule(lambda value: value in MODES, f"one of {', '.join(MODES)}"))
     rate: float = field(default=1.0, metadata=_rule(_share, "a share from 0 to 1"))
-    code: int | None = field(
-        default=None, metadata=_rule(_optional(_whole(400, 99999)), "a carrier's error code")
-    )
+    code: int | None = field(default=None, metadata=_rule(_optional(_whole(400, 99999)), "a carrier's error code"))
     latency_ms: int = field(default=0, metadata=_rule(_whole(0, 60_000), "0 to 60000"))
     slow_ms: int = field(default=30_000, metadata=_rule(_whole(0, 60_000), "0 to 60000"))
-    retry_after: int | None = field(
-        default=None, metadata=_rule(_optional(_whole(0, 86_400)), "a number of seconds")
-    )
+    retry_after: int | None = field(default=None, metadata=_rule(_optional(_whole(0, 86_400)), "a number of seconds"))
     to: list[str] | None = field(default=None, metadata=_rule(_numbers, "a list of recipients"))
     count: int | None = field(
         default=None, metadata=_rule(_optional(_whole(0, 1_000_000)), "the most requests that it may hit")

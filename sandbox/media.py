@@ -52,9 +52,7 @@ class MediaStore:
         content_type = item.get("content_type", "") if isinstance(item, dict) else ""
         text = (item.get("url") or item.get("data")) if isinstance(item, dict) else item
         if not isinstance(text, str) or not isinstance(content_type, str):
-            raise ControlError(
-                "Each of media must be a URL (http, https or data) or an object with url or data."
-            )
+            raise ControlError("Each of media must be a URL (http, https or data) or an object with url or data.")
         if text.startswith(("http://", "https://")):
             guess = mimetypes.guess_type(text.partition("?")[0])[0]
             return self.add(content_type or guess or "application/octet-stream", url=text)

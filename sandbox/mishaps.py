@@ -82,9 +82,7 @@ async def _unanswered(request: web.Request, mode: str) -> web.StreamResponse:
     return cut(request)
 
 
-async def _accepted_badly(
-    request: web.Request, mode: str, accept: Accept, slow_ms: int
-) -> web.StreamResponse:
+async def _accepted_badly(request: web.Request, mode: str, accept: Accept, slow_ms: int) -> web.StreamResponse:
     answer = await accept(None)
     if mode == "accept_then_cut":
         return cut(request)

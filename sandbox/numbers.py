@@ -24,9 +24,7 @@ TABLE = (
     Magic("0002", "Opted out", "Refused at once with 21610, as after a STOP.", mode="reject", code=21610),
     Magic("0003", "Slow", "Accepted; the answer takes five seconds.", mode="slow", slow_ms=5000),
     Magic("0004", "Too many requests", "429 twice, then accepted.", mode="429", times=2),
-    Magic(
-        "0005", "Cut line", "Accepted, then the connection is cut without an answer.", mode="accept_then_cut"
-    ),
+    Magic("0005", "Cut line", "Accepted, then the connection is cut without an answer.", mode="accept_then_cut"),
     Magic("0006", "Landline", "Refused with 21614: not a mobile number.", mode="reject", code=21614),
     Magic(
         "0007",

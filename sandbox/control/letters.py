@@ -74,10 +74,7 @@ def _read(carrier: Carrier, given: dict[str, Any]) -> Letter:
     )
     if "@" not in letter.sender or "@" not in letter.to:
         raise ControlError("from and to must be mail addresses.")
-    if any(
-        "\n" in line or "\r" in line
-        for line in (letter.sender, letter.to, letter.subject, letter.in_reply_to)
-    ):
+    if any("\n" in line or "\r" in line for line in (letter.sender, letter.to, letter.subject, letter.in_reply_to)):
         raise ControlError("from, to, subject and in_reply_to must be one line each.")
     return letter
 

@@ -24,9 +24,7 @@ EXAMPLE_SENDER, EXAMPLE_CLIENT = "+15017122661", "+15558675310"
 
 
 def _serve(path: Path) -> web.Response:
-    return web.Response(
-        body=path.read_bytes(), content_type=KINDS[path.suffix], charset="utf-8", headers=POLICY
-    )
+    return web.Response(body=path.read_bytes(), content_type=KINDS[path.suffix], charset="utf-8", headers=POLICY)
 
 
 async def index(_request: web.Request) -> web.Response:

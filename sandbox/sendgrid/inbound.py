@@ -111,15 +111,11 @@ def multipart(fields: list[tuple[str, str]], files: tuple[File, ...]) -> bytes:
         name = file.name.replace('"', "'").replace("\r", "").replace("\n", "")
         head = f'Content-Disposition: form-data; name="attachment{at}"; filename="{name}"'
         parts.append(
-            f"--{BOUNDARY}\r\n{head}\r\nContent-Type: {file.content_type}\r\n\r\n".encode()
-            + file.data
-            + b"\r\n"
+            f"--{BOUNDARY}\r\n{head}\r\nContent-Type: {file.content_type}\r\n\r\n".encode() + file.data + b"\r\n"
         )
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
 def basic_header(credentials: str) -> dict[str, str]:
     """HTTP basic authentication, as a URL with `user:password@` sends it; nothing without credentials."""
-    return (
-        {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()} if credentials else {}
-    )
+    return {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()} if credentials else {}

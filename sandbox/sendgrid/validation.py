@@ -108,10 +108,7 @@ def _check_custom_args(given: dict[str, Any]) -> None:
     found = [part.get("custom_args", {}) for part in (given, *given["personalizations"])]
     if any(not isinstance(value, str) for args in found for value in args.values()):
         raise MailError("Bad Request", None)
-    if (
-        sum(len(f"{name}{value}".encode()) for args in found for name, value in args.items())
-        > MOST_CUSTOM_BYTES
-    ):
+    if sum(len(f"{name}{value}".encode()) for args in found for name, value in args.items()) > MOST_CUSTOM_BYTES:
         raise refuse("custom_args", "custom_args")
 
 

@@ -36,8 +36,7 @@ SYNC: dict[int, tuple[int, str]] = {
     21611: (429, "This 'From' number has exceeded the maximum number of queued messages"),
     21612: (
         400,
-        "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from_} "
-        "via SMS.",
+        "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from_} via SMS.",
     ),
     21614: (400, "'To' number: {to}, is not a valid mobile number"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),

@@ -106,9 +106,7 @@ def _message(element: ET.Element) -> tuple[str, tuple[str, ...]]:
     return words, tuple((media.text or "").strip() for media in element.findall("Media"))
 
 
-def reply(
-    carrier: Carrier, text: Text, words: str, media: tuple[str, ...] = (), *, own: bool = False
-) -> Text:
+def reply(carrier: Carrier, text: Text, words: str, media: tuple[str, ...] = (), *, own: bool = False) -> Text:
     """Put an answer on the handset; omega's is evidence, Twilio's `own` is only in the account's record."""
     back = Text(sid=new_sid("SM"), account=text.account, from_=text.to, to=text.from_ or "", body=words)
     back.direction, back.status, back.sent_at = "outbound-reply", "delivered", back.at

@@ -112,9 +112,7 @@ async def report(carrier: Carrier, text: Text, status: str, url: str, code: int 
     if not carrier.ledger.holds(text):
         return
     at = time.time()
-    answer = await carrier.caller.call(
-        url, report_params(text, status, code), carrier.accounts.signer(text.account)
-    )
+    answer = await carrier.caller.call(url, report_params(text, status, code), carrier.accounts.signer(text.account))
     result = (status, at, answer.attempts, answer.status)
     text.reports += result
     carrier.hub.tell(partial(reported, text, result))

@@ -35,9 +35,7 @@ def running(omega: Listener, event_key: tuple[str, str]) -> Iterator[Sandbox]:
         "SENDGRID_WEBHOOK_PRIVATE_KEY": event_key[0], "INBOUND_EMAIL_BASIC_AUTH": "mail:pass word",
         "OMEGA_HOME": "/nonexistent",
     }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox"], env=environ, stdout=subprocess.DEVNULL, cwd=ROOT
-    )
+    process = subprocess.Popen([sys.executable, "-m", "sandbox"], env=environ, stdout=subprocess.DEVNULL, cwd=ROOT)
     wait_until_up(f"http://127.0.0.1:{port}/faults", process)
     yield Sandbox(f"http://127.0.0.1:{port}", process.pid)
     process.terminate()

@@ -47,9 +47,7 @@ class Listener:
                 listener.hooks.append(hook)
                 status, kind, body, more = listener.answers(hook)
                 self.send_response(status)
-                for name, value in (
-                    {"Content-Type": kind, "Content-Length": str(len(body.encode()))} | more
-                ).items():
+                for name, value in ({"Content-Type": kind, "Content-Length": str(len(body.encode()))} | more).items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body.encode())

@@ -89,9 +89,7 @@ def test_nobody_there_is_tried_once_more(sandbox: Sandbox, omega: Listener) -> N
 def test_a_redirect_loses_the_params(sandbox: Sandbox, omega: Listener) -> None:
     sandbox.faults(callbacks=QUICK)
     omega.answers = lambda hook: (
-        (302, "text/plain", "", {"Location": "/elsewhere"})
-        if hook.method == "POST"
-        else (200, "text/xml", "", {})
+        (302, "text/plain", "", {"Location": "/elsewhere"}) if hook.method == "POST" else (200, "text/xml", "", {})
     )
     send(sandbox, omega)
     got = [hook for hook in omega.wait_for(4) if hook.method == "GET"]

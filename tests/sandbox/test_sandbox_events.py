@@ -38,9 +38,7 @@ def parts(hook: Hook) -> dict[str, EmailMessage]:
     return {part.get_param("name", header="content-disposition"): part for part in message.iter_parts()}
 
 
-def test_events_are_signed_over_their_raw_bytes(
-    sandbox: Sandbox, omega: Listener, event_key: tuple[str, str]
-) -> None:
+def test_events_are_signed_over_their_raw_bytes(sandbox: Sandbox, omega: Listener, event_key: tuple[str, str]) -> None:
     sandbox.faults(callbacks=QUICK)
     sid = send(sandbox)
     hook = omega.wait_for(1)[0]
@@ -167,9 +165,7 @@ def test_an_answer_to_a_mail_of_the_ledger(sandbox: Sandbox, omega: Listener) ->
     [{"from": "x"}, {"to": ""}, {"subject": "a\nb"}, {"in_reply_to": "nosuch"}, {"attachments": [{}]},
      {"headers": {"Subject": "twice"}}, {"colour": 1}],
 )  # fmt: skip
-def test_nonsense_is_refused_with_a_sentence(
-    sandbox: Sandbox, omega: Listener, change: dict[str, Any]
-) -> None:
+def test_nonsense_is_refused_with_a_sentence(sandbox: Sandbox, omega: Listener, change: dict[str, Any]) -> None:
     answer = letter(sandbox, **change)
     assert (answer.status_code, answer.json()["detail"][-1]) == (422, ".")
     assert omega.hooks == []

@@ -117,9 +117,7 @@ def test_nonsense_is_refused_with_a_sentence(sandbox: Sandbox, body: dict[str, A
 
 
 def test_another_sites_page_may_not_steer(sandbox: Sandbox) -> None:
-    answer = requests.put(
-        f"{sandbox.base_url}/faults", data="{}", headers={"Origin": "http://evil"}, timeout=5
-    )
+    answer = requests.put(f"{sandbox.base_url}/faults", data="{}", headers={"Origin": "http://evil"}, timeout=5)
     assert answer.status_code == 403
 
 

@@ -32,9 +32,7 @@ def test_the_webhook_is_the_fixtures(sandbox: Sandbox, omega: Listener) -> None:
     assert hook.path == "/omega/twilio/sms/reply"
     assert [name for name, _ in hook.pairs] == names_without_service("inbound_sms.form")
     assert hook.headers["Content-Type"] == "application/x-www-form-urlencoded; charset=UTF-8"
-    assert RequestValidator(TOKEN).validate(
-        omega.url + hook.path, hook.form, hook.headers["X-Twilio-Signature"]
-    )
+    assert RequestValidator(TOKEN).validate(omega.url + hook.path, hook.form, hook.headers["X-Twilio-Signature"])
     assert answer["webhook"] == {"status": 200, "body": TWIML[2], "attempts": 1}
     assert answer["sid"] == hook.form["MessageSid"]
 
@@ -77,9 +75,7 @@ def test_stop_blocks_the_pair_and_start_unblocks_it(sandbox: Sandbox, omega: Lis
 
 
 @pytest.mark.parametrize(("body", "kind"), [("stop", "STOP"), ("HELP", "HELP"), ("Stop please", None)])
-def test_advanced_opt_out_says_what_it_was(
-    sandbox: Sandbox, omega: Listener, body: str, kind: str | None
-) -> None:
+def test_advanced_opt_out_says_what_it_was(sandbox: Sandbox, omega: Listener, body: str, kind: str | None) -> None:
     sandbox.faults(advanced_opt_out=True)
     say(sandbox, body)
     assert omega.wait_for(1)[0].form.get("OptOutType") == kind
@@ -98,9 +94,7 @@ def test_what_the_webhook_answers_reaches_the_handset(
 ) -> None:
     omega.answers = lambda _hook: (200, kind, body, {})
     say(sandbox)
-    assert [(e["body"], e["direction"], e["to"]) for e in sandbox.ledger()] == [
-        (text, "outbound-reply", CLIENT)
-    ]
+    assert [(e["body"], e["direction"], e["to"]) for e in sandbox.ledger()] == [(text, "outbound-reply", CLIENT)]
 
 
 def test_no_wait_no_webhook_and_many_at_once(sandbox: Sandbox, omega: Listener) -> None:
@@ -129,9 +123,7 @@ def test_nobody_at_the_webhook(sandbox: Sandbox) -> None:
     [{"from": "x"}, {"to": "x"}, {"body": ""}, {"body": 3}, {"media": "x"}, {"media": ["%"]}, {"wait": 1},
      {"copies": 0}, {"sid": "x"}],
 )  # fmt: skip
-def test_nonsense_is_refused_with_a_sentence(
-    sandbox: Sandbox, omega: Listener, change: dict[str, Any]
-) -> None:
+def test_nonsense_is_refused_with_a_sentence(sandbox: Sandbox, omega: Listener, change: dict[str, Any]) -> None:
     answer = sandbox.texts(**{"from": CLIENT, "to": US, "body": "x"} | change)
     assert (answer.status_code, answer.json()["detail"][-1]) == (422, ".")
     assert omega.hooks == []

@@ -32,17 +32,13 @@ def test_create_answers_as_the_real_one(sandbox: Sandbox) -> None:
     assert answer.status_code == 201
     assert shape(ours) == shape(real)
     vary = {"sid", "uri", "subresource_uris", "date_created", "date_updated"}
-    assert {k: v for k, v in ours.items() if k not in vary} == {
-        k: v for k, v in real.items() if k not in vary
-    }
+    assert {k: v for k, v in ours.items() if k not in vary} == {k: v for k, v in real.items() if k not in vary}
     assert list(ours) == list(real)
 
 
 def test_a_messaging_service_is_accepted_without_a_sender(sandbox: Sandbox) -> None:
     real = json.loads((FIXTURES / "twilio_message_201_accepted_mg.json").read_text())
-    ours = sandbox.post(
-        To=CLIENT, MessagingServiceSid=real["messaging_service_sid"], Body="Hello from omega"
-    ).json()
+    ours = sandbox.post(To=CLIENT, MessagingServiceSid=real["messaging_service_sid"], Body="Hello from omega").json()
     assert (ours["status"], ours["from"], ours["num_segments"]) == ("accepted", None, "0")
     assert shape(ours) == shape(real)
 
@@ -57,9 +53,7 @@ def test_the_sdk_creates_and_reads(sandbox: Sandbox) -> None:
 
 def test_an_api_key_opens_the_account_and_a_wrong_one_does_not(sandbox: Sandbox) -> None:
     form = {"To": CLIENT, "From": US, "Body": "x"}
-    assert (
-        requests.post(sandbox.messages_url, data=form, auth=("SK1", "secret"), timeout=5).status_code == 201
-    )
+    assert requests.post(sandbox.messages_url, data=form, auth=("SK1", "secret"), timeout=5).status_code == 201
     refused = requests.post(sandbox.messages_url, data=form, auth=(ACCOUNT, "wrong"), timeout=5)
     assert refused.status_code == 401
     assert refused.json() == json.loads((FIXTURES / "twilio_errors.json").read_text())["20003"]
@@ -173,9 +167,7 @@ def test_the_list_filters_by_time(sandbox: Sandbox) -> None:
 def test_the_list_has_what_handsets_sent(sandbox: Sandbox) -> None:
     sent = sandbox.texts(**{"from": CLIENT, "to": US, "body": "missed", "webhook": False}).json()
     found = sandbox.client().messages.list(to=US)
-    assert [(m.sid, m.direction, m.status, m.body) for m in found] == [
-        (sent["sid"], "inbound", "received", "missed")
-    ]
+    assert [(m.sid, m.direction, m.status, m.body) for m in found] == [(sent["sid"], "inbound", "received", "missed")]
 
 
 def test_redact_and_delete_leave_the_evidence(sandbox: Sandbox) -> None:

@@ -28,11 +28,7 @@ def test_the_page_and_its_files_are_served_under_a_strict_policy(sandbox: Sandbo
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert '<script type="module" src="/static/app.js">' in answer.text
-    assert (
-        requests.get(f"{sandbox.base_url}/static/app.js", timeout=5)
-        .headers["Content-Type"]
-        .startswith("text/java")
-    )
+    assert requests.get(f"{sandbox.base_url}/static/app.js", timeout=5).headers["Content-Type"].startswith("text/java")
     assert requests.get(f"{sandbox.base_url}/static/..%2F..%2Ffiles.py", timeout=5).status_code == 404
 
 
