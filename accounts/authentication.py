@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from redis.exceptions import RedisError
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -18,6 +18,8 @@ from omega_project.lib.api.callers import caller
 from omega_project.lib.api.errors import Forbidden, NotFound
 from omega_project.lib.api.throttling import Rate, Window
 
+COOKIE = "omega_session"
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -26,6 +28,7 @@ class Credential:
     key_id: int
     business_id: int | None
     staff_id: int | None = None
+    token_id: int | None = None
 
     def require_business(self, business_id: int) -> None:
         """403 where the credential is another business's; 404 where a platform key names one that does not exist."""
@@ -54,6 +57,46 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'ApiKey realm="omega", header="X-API-KEY"'
+
+
+def _by_token(given: str) -> Credential:
+    token = credentials.find_token(given)
+    if token is None:
+        raise AuthenticationFailed("This token is wrong, expired or revoked.")
+    return Credential(token["api_key_id"], token["business_id"], token["staff_id"], token["id"])
+
+
+class TokenAuthentication(BaseAuthentication):
+    """The header `Authorization: Bearer`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
+        scheme, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        return None, _by_token(given.strip())
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="omega"'
+
+
+class CookieAuthentication(BaseAuthentication):
+    """The cookie `omega_session`: as the bearer token, and unsafe methods pass Django's CSRF check."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
+        given = request.COOKIES.get(COOKIE)
+        if not given:
+            return None
+        found = _by_token(given)
+        _require_csrf(request)
+        return None, found
+
+
+def _require_csrf(request: Request) -> None:
+    check = CSRFCheck(lambda _: None)
+    check.process_request(request)
+    reason = check.process_view(request, None, (), {})
+    if reason:
+        raise Forbidden(f"The cookie needs the CSRF token in the header X-CSRFToken: {reason}")
 
 
 class HasCredential(BasePermission):

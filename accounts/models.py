@@ -239,3 +239,22 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class AccessToken(models.Model):
+    """A token for one business and optionally one staff member, made by an API key: stored hashed, shown once."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+")
+    staff = models.ForeignKey(Staff, models.CASCADE, null=True, blank=True, related_name="tokens")
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="tokens")
+    token_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # Read by the tidy job that removes tokens long dead.
+        indexes = [models.Index(fields=["expires_at"], name="token_by_expiry")]
+
+    def __str__(self) -> str:
+        return f"token {self.pk}"

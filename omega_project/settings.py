@@ -154,7 +154,11 @@ RQ_QUEUES = dict.fromkeys(("high", "default", "bulk", "io"), REDIS)
 RQ_SHOW_ADMIN_LINK = False
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiKeyAuthentication",
+        "accounts.authentication.TokenAuthentication",
+        "accounts.authentication.CookieAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasCredential"],
     "DEFAULT_RENDERER_CLASSES": ["omega_project.lib.api.rendering.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["omega_project.lib.api.parsing.RawParser"],

@@ -28,6 +28,7 @@ api: list[Any] = [
     path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("", include("messaging.urls")),
     path("", include("conversations.urls")),
+    path("", include("accounts.urls")),
     re_path("^.*$", unknown_path),
 ]
 urlpatterns = [

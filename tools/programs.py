@@ -56,7 +56,7 @@ def workers() -> list[Program]:
     """The background workers, one for each order of the queues."""
     worker_class = ("--worker-class", "omega_project.lib.jobs.OmegaWorker")
     return [
-        Program(f"worker-{number}", "worker", manage("rqworker", *queues, *worker_class))
+        Program(f"worker-{number}", "worker", manage("rqworker", *queues, *worker_class, "--verbosity", "0"))
         for number, queues in enumerate(WORKER_QUEUES, start=1)
     ]
 

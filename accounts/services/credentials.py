@@ -2,17 +2,27 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import ApiKey
+from accounts.models import AccessToken, ApiKey, Staff
 from omega_project.lib import sql
+from omega_project.lib.api.errors import Conflict, NotFound
 
 _FIND = """
 SELECT id, business_id FROM accounts_apikey
 WHERE key_hash = %(hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
+
+
+_FIND_TOKEN = """
+SELECT t.id, t.business_id, t.staff_id, t.api_key_id FROM accounts_accesstoken t
+JOIN accounts_apikey k ON k.id = t.api_key_id
+LEFT JOIN accounts_staff s ON s.id = t.staff_id
+WHERE t.token_hash = %(hash)s AND t.revoked_at IS NULL AND t.expires_at > now() AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > now()) AND (s.id IS NULL OR s.is_active)
 """
 
 
@@ -33,6 +43,50 @@ def create_api_key(*, name: str, business_id: int | None = None, expires_at: dat
 def revoke_api_key(*, key: ApiKey) -> None:
     """The key is dead from the next request on."""
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+
+
+def create_token(
+    *, business_id: int, staff_id: int | None, key_id: int, expires_in: int
+) -> tuple[str, AccessToken]:
+    """Make a token that lives for `expires_in` seconds and give it, the only time that it can be seen.
+
+    404 where the staff member is not of this business, 409 `staff_unavailable` where no longer active.
+    """
+    if staff_id is not None:
+        _require_active(business_id, staff_id)
+    token = f"omega_tok_{secrets.token_urlsafe(24)}"
+    row = AccessToken.objects.create(
+        business_id=business_id,
+        staff_id=staff_id,
+        api_key_id=key_id,
+        token_hash=_hash(token),
+        expires_at=timezone.now() + timedelta(seconds=expires_in),
+    )
+    return token, row
+
+
+def _require_active(business_id: int, staff_id: int) -> None:
+    staff = Staff.objects.in_business(business_id).filter(pk=staff_id).first()
+    if staff is None:
+        raise NotFound("There is no such staff member in this business.")
+    if not staff.is_active:
+        raise Conflict(f"{staff.name} is not active.", "staff_unavailable")
+
+
+def expire_tokens(*, token_id: int, everywhere: bool) -> int:
+    """End this token, or `everywhere` each living one of its staff member; how many ended."""
+    mine = AccessToken.objects.get(pk=token_id)
+    living = AccessToken.objects.filter(revoked_at__isnull=True, expires_at__gt=timezone.now())
+    if everywhere and mine.staff_id is not None:
+        living = living.filter(business_id=mine.business_id, staff_id=mine.staff_id)
+    else:
+        living = living.filter(pk=token_id)
+    return living.update(revoked_at=timezone.now())
+
+
+def find_token(given: str) -> dict[str, Any] | None:
+    """The living token for what a caller sent. It dies with its API key and when its staff member leaves."""
+    return sql.row(_FIND_TOKEN, {"hash": _hash(given)})
 
 
 def find_api_key(given: str) -> dict[str, Any] | None:
