@@ -1,8 +1,11 @@
 """The thread: columns, constraints and properties without a query. The message row is also the outbox."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat, Left
 
 from accounts.models import Business, Client, Location, Sender, Staff
 from conversations.querysets import ConversationQuerySet, MessageQuerySet
@@ -74,6 +77,9 @@ class Conversation(models.Model):
             models.Index(
                 fields=["business", "-last_message_at", "-id"], name="inbox_unread", condition=Q(unread_count__gt=0)
             ),
+            # Read by the inbox filtered by location, and by label.
+            models.Index(fields=["business", "location", "-last_message_at", "-id"], name="inbox_by_location"),
+            GinIndex(fields=["labels"], name="inbox_by_label", condition=~Q(labels=[])),
             # Read by the sweep that wakes the snoozed.
             models.Index(fields=["snoozed_until"], name="snoozed_to_wake", condition=Q(status="snoozed")),
         ]
@@ -159,6 +165,12 @@ class Message(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
     decision = models.JSONField(default=dict, blank=True, help_text="Why it was accepted as it was.")
     metadata = models.JSONField(default=dict, blank=True)
+    # A tsvector holds a megabyte at most; what a person searches stands in the first hundred thousand characters.
+    search = models.GeneratedField(
+        expression=SearchVector(Left(Concat("subject", Value(" "), "body", output_field=models.TextField()), 100_000), config=Value("omega")),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     objects = MessageQuerySet.as_manager()
 
@@ -227,6 +239,8 @@ class Message(models.Model):
                 name="message_failed",
                 condition=Q(status__in=["failed", "undelivered", "blocked", "unknown"]),
             ),
+            # Read by the search in one conversation and by `q` of the inbox.
+            GinIndex(fields=["search"], name="message_search"),
             # Read by request-id look-ups across businesses.
             models.Index(fields=["request_id"], name="message_by_request"),
         ]
@@ -282,6 +296,29 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.source_url
+
+
+class Notification(models.Model):
+    """Something that a staff member is told: shown in the admin, sent by e-mail where they want that."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    staff = models.ForeignKey(Staff, models.CASCADE, related_name="notifications")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=32)
+    text = models.CharField(max_length=512)
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    email_due = models.BooleanField(default=False)
+    emailed_at = models.DateTimeField(null=True, blank=True)
+    email_attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        # Read by the job that sends the e-mails.
+        indexes = [models.Index(fields=["id"], name="notification_to_email", condition=Q(email_due=True))]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Assignment(models.Model):

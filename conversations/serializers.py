@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from conversations import media_links
-from omega_project.lib.api.fields import Body, Flag, Id, Metadata, RequestId, Text, Time
+from omega_project.lib.api.fields import Body, Flag, Id, Metadata, Query, QueryId, RequestId, Text, Time
 from omega_project.lib.api.pagination import PageQuery
 
 ConversationStatus = Literal["open", "pending", "snoozed", "closed"]
@@ -18,6 +18,7 @@ StatusName = Literal[
     "canceled", "received",
 ]  # fmt: skip
 _PREVIEW = 140
+TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
 class ErrorObject(BaseModel):
@@ -229,14 +230,95 @@ def _assignee(value: Any) -> Any:
     raise ValueError("must be a staff member's id, me or none")
 
 
-class ConversationsQuery(PageQuery):
+class Between(PageQuery):
+    """A list between two times; the later one first is a fault of both."""
+
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        return [
+            (name, f"{after} is later than {before}")
+            for after, before in (("updated_after", "updated_before"), ("created_after", "created_before"))
+            if reversed_range(given.get(after), given.get(before))
+            for name in (after, before)
+        ]
+
+
+def reversed_range(after: Any, before: Any) -> bool:
+    """True where both are times and the first is later than the second."""
+    try:
+        return TIME.validate_python(after) > TIME.validate_python(before)
+    except ValueError:
+        return False
+
+
+Sort = Literal["-last_message_at", "last_message_at", "-created_at", "unread_first"]
+
+
+class ConversationsQuery(Between):
     status: list[ConversationStatus] | None = None
     assigned_to: Annotated[str, BeforeValidator(_assignee)] | None = None
+    channel: Literal["sms", "email", "voice"] | None = None
     unread: bool | None = None
+    location_id: QueryId | None = None
+    label: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    client_id: QueryId | None = None
+    updated_after: Time | None = None
+    updated_before: Time | None = None
+    q: Annotated[Text, Field(max_length=200)] | None = None
+    sort: Sort = "-last_message_at"
 
 
-class MessagesQuery(PageQuery):
+class MessageFilters(Between):
+    channel: ChannelName | None = None
+    direction: DirectionName | None = None
+    status: list[StatusName] | None = None
+    unread: bool | None = None
+    created_after: Time | None = None
+    created_before: Time | None = None
+    has_media: bool | None = None
+
+
+class MessagesQuery(MessageFilters):
+    q: Annotated[Text, Field(max_length=200)] | None = None
     order: Literal["asc", "desc"] = "desc"
+
+
+class SearchQuery(MessageFilters):
+    q: Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class FoundMessage(MessageBase):
+    snippet: str
+
+
+class FoundPage(Page):
+    results: list[FoundMessage]
+
+
+class Choice(BaseModel):
+    value: str
+    label: str
+    count: int
+
+
+class Filters(BaseModel):
+    """What the list can be filtered on, with live counts."""
+
+    statuses: list[Choice]
+    channels: list[Choice]
+    assignees: list[Choice]
+    locations: list[Choice]
+    labels: list[Choice]
+    sorts: list[Choice]
+
+
+class Assigned(BaseModel):
+    conversation_id: int
+    message: str
+
+
+class Labels(Body):
+    labels: Annotated[list[Annotated[Text, Field(min_length=1, max_length=64)]], Field(max_length=50)]
 
 
 class OpenConversation(Body):
@@ -244,7 +326,7 @@ class OpenConversation(Body):
     assigned_to: Id | None = None
 
 
-class AssignQuery(BaseModel):
+class AssignQuery(Query):
     assigned_to: Annotated[str, BeforeValidator(_assignee)]
     force: bool = False
 

@@ -15,7 +15,7 @@ m.created_at, m.sent_at, m.delivered_at, m.metadata::text AS metadata
 """
 _CONVERSATIONS = """
 WITH page AS MATERIALIZED (
-    SELECT v.* FROM conversations_conversation v {joins} WHERE {where} ORDER BY {order} LIMIT %(limit)s::int
+    SELECT v.* {key} FROM conversations_conversation v {joins} WHERE {where} ORDER BY {order} LIMIT %(limit)s::int
 )
 SELECT v.id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v.labels, v.snoozed_until,
     v.first_response_at, v.created_at, v.updated_at, v.closed_at, v.last_message_at, v.assigned_to_id,
@@ -25,7 +25,7 @@ SELECT v.id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v
 FROM page v JOIN accounts_client c ON c.id = v.client_id
 LEFT JOIN accounts_staff s ON s.id = v.assigned_to_id
 LEFT JOIN conversations_message m ON m.id = v.last_message_id
-ORDER BY {order}
+ORDER BY {outer}
 """
 _MEDIA = """
 SELECT message_id, id, status, source_url, content_type, size, name FROM conversations_attachment
@@ -54,16 +54,22 @@ class Order:
     kind: str
     descending: bool
     tie: str
+    expression: str = ""
 
     @property
     def keys(self) -> tuple[str, str]:
         return self.column.rpartition(".")[2], "id"
 
     def clause(self, *, backwards: bool) -> str:
+        return self._clause(self.expression or self.column, backwards)
+
+    def outer_clause(self, *, backwards: bool) -> str:
+        """The same over a page whose column has the expression's value."""
+        return self._clause(self.column, backwards)
+
+    def _clause(self, column: str, backwards: bool) -> str:
         word = "DESC" if self.descending != backwards else "ASC"
-        if self.column == self.tie:
-            return f"{self.tie} {word}"
-        return f"{self.column} {word}, {self.tie} {word}"
+        return f"{self.tie} {word}" if column == self.tie else f"{column} {word}, {self.tie} {word}"
 
     def after(self, cursor: Cursor) -> tuple[str, dict[str, Any]]:
         """The condition for the rows behind the cursor."""
@@ -71,7 +77,7 @@ class Order:
         params = {"key": cursor.key[0], "key_id": cursor.key[-1]}
         if self.column == self.tie:
             return f"{self.tie} {sign} %(key_id)s::bigint", params
-        return f"({self.column}, {self.tie}) {sign} (%(key)s::{self.kind}, %(key_id)s::bigint)", params
+        return f"({self.expression or self.column}, {self.tie}) {sign} (%(key)s::{self.kind}, %(key_id)s::bigint)", params
 
 
 def _placed(narrowing: Narrowing, order: Order, cursor: Cursor | None) -> tuple[str, str]:
@@ -86,7 +92,15 @@ def conversation_rows(
 ) -> list[dict[str, Any]]:
     """`limit` conversations with client, assignee and last message: one query."""
     where, clause = _placed(narrowing, order, cursor)
-    statement = _CONVERSATIONS.format(joins=narrowing.joins, where=where, order=clause, extra="")
+    name = order.keys[0]
+    statement = _CONVERSATIONS.format(
+        joins=narrowing.joins,
+        where=where,
+        order=clause,
+        outer=order.outer_clause(backwards=bool(cursor and cursor.backwards)),
+        key=f", {order.expression} AS {name}" if order.expression else "",
+        extra=f", v.{name}" if order.expression else "",
+    )
     return sql.rows(statement, narrowing.params | {"limit": limit})
 
 

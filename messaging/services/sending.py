@@ -97,6 +97,8 @@ def decide(text: TextToQueue) -> Decision:
         raise parameter_error("client_id", "is a client without a phone number")
     sender = _sender(text, facts)
     segments = count_segments(body)
+    if text.expected_last_message_id is not None and facts.conversation_id is not None:
+        _require_unmoved(facts.conversation_id, text.expected_last_message_id)
     would, reason, release = _verdict(text, facts)
     return Decision(would, reason, sender, to, body, segments, facts.consent, release, facts)
 
@@ -178,10 +180,12 @@ def _with_thread(text: TextToQueue, decision: Decision) -> Decision:
             business_id=text.business_id, client_id=facts.client_id, location_id=text.location_id
         )
     if text.expected_last_message_id is not None:
+        sql.rows(_LOCK_THREAD, {"conversation": facts.conversation_id})
         _require_unmoved(facts.conversation_id, text.expected_last_message_id)
     return decision
 
 
+_LOCK_THREAD = "SELECT 1 AS one FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE"
 _MISSED = """
 SELECT m.id, m.channel, m.direction, m.body, m.created_at FROM conversations_message m
 WHERE m.conversation_id = %(conversation)s AND m.id > %(expected)s AND m.channel <> 'activity'
@@ -191,7 +195,6 @@ ORDER BY m.id LIMIT 50
 
 def _require_unmoved(conversation_id: int, expected: int) -> None:
     params = {"conversation": conversation_id, "expected": expected}
-    sql.rows("SELECT 1 FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE", params)
     missed = sql.rows(_MISSED, params)
     if missed:
         raise Conflict("Somebody wrote in this conversation meanwhile.", "conversation_moved", messages_missed=missed)

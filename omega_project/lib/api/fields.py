@@ -16,6 +16,7 @@ from omega_project.lib.clean import is_storable
 BIGINT_MAX = 2**63 - 1
 METADATA_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
+_NATIONAL = re.compile(r"^(?:[ ().\-/]*\d){4,15}[ ().\-/]*$", re.ASCII)
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?$", re.ASCII)
 
 
@@ -67,7 +68,12 @@ def as_utc(value: datetime) -> datetime:
 
 def _phone_or_national(value: str) -> str:
     """A number with its country is checked here, with the rest of the body; a national one needs its business."""
-    return normalise_phone(value) if value.strip().startswith("+") else value
+    text = value.strip()
+    if text.startswith("+"):
+        return normalise_phone(text)
+    if not _NATIONAL.match(text):
+        raise ValueError("cannot be a phone number")
+    return text
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
