@@ -1,0 +1,1 @@
+"""omega from outside, in one process: what the HTTP contract promises, endpoint by endpoint."""
