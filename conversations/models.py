@@ -8,6 +8,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat, Left
 
 from accounts.models import Business, Client, Location, Sender, Staff
+from accounts.querysets import TenantQuerySet
 from conversations.querysets import ConversationQuerySet, MessageQuerySet
 
 
@@ -48,6 +49,15 @@ class Conversation(models.Model):
         "Message", models.SET_NULL, null=True, blank=True, related_name="+", db_constraint=False, db_index=False
     )
     last_message_at = models.DateTimeField()
+    merged_into = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Where its messages went when its client was merged: lists leave it out.",
+    )
     snoozed_until = models.DateTimeField(null=True, blank=True)
     first_inbound_at = models.DateTimeField(null=True, blank=True)
     first_response_at = models.DateTimeField(null=True, blank=True)
@@ -80,6 +90,8 @@ class Conversation(models.Model):
             # Read by the inbox filtered by location, and by label.
             models.Index(fields=["business", "location", "-last_message_at", "-id"], name="inbox_by_location"),
             GinIndex(fields=["labels"], name="inbox_by_label", condition=~Q(labels=[])),
+            # Read by the sweep that carries stragglers out of a merged client's conversation.
+            models.Index(fields=["merged_into"], name="conversation_merged", condition=Q(merged_into__isnull=False)),
             # Read by the sweep that wakes the snoozed.
             models.Index(fields=["snoozed_until"], name="snoozed_to_wake", condition=Q(status="snoozed")),
         ]
@@ -167,7 +179,9 @@ class Message(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     # A tsvector holds a megabyte at most; what a person searches stands in the first hundred thousand characters.
     search = models.GeneratedField(
-        expression=SearchVector(Left(Concat("subject", Value(" "), "body", output_field=models.TextField()), 100_000), config=Value("omega")),
+        expression=SearchVector(
+            Left(Concat("subject", Value(" "), "body", output_field=models.TextField()), 100_000), config=Value("omega")
+        ),
         output_field=SearchVectorField(),
         db_persist=True,
     )
@@ -336,3 +350,35 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"assignment {self.pk}"
+
+
+class ClientMerge(models.Model):
+    """Two clients made one: what was moved and what was so before, so that it can be undone.
+
+    `before` and `after` hold what the merge changed on both clients and on both conversations.
+    """
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    kept = models.ForeignKey(Client, models.CASCADE, related_name="merges")
+    merged = models.ForeignKey(Client, models.CASCADE, related_name="+", db_index=False)
+    actor = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    message_ids = ArrayField(models.BigIntegerField(), default=list)
+    assignment_ids = ArrayField(models.BigIntegerField(), default=list)
+    address_ids = ArrayField(models.BigIntegerField(), default=list)
+    at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey(Staff, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # A client is merged into one other at most. Read by whoever meets a merged client.
+            models.UniqueConstraint(fields=["merged"], name="client_merged_once", condition=Q(undone_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"merge {self.pk}"

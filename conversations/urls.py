@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations import people, views
+from conversations import people, thread_views, views
 
 CLIENT = "businesses/<str:business_id>/clients/<str:client_id>"
 THREAD = f"{CLIENT}/conversations/<str:conversation_id>"
@@ -10,7 +10,15 @@ THREAD = f"{CLIENT}/conversations/<str:conversation_id>"
 urlpatterns = [
     path("businesses/<str:business_id>/conversations", views.Conversations.as_view({"get": "list"})),
     path(f"{CLIENT}/conversations", views.Conversations.as_view({"post": "open"})),
-    path(f"{THREAD}/messages", views.Timeline.as_view({"get": "list"})),
+    path("businesses/<str:business_id>/conversations/filters", views.Conversations.as_view({"get": "filters"})),
+    path(f"{THREAD}/messages", thread_views.Timeline.as_view({"get": "list"})),
+    path(f"{THREAD}/messages/search", thread_views.Timeline.as_view({"get": "search"})),
+    path(f"{THREAD}/messages/read-status", thread_views.Thread.as_view({"post": "read_status"})),
+    path(f"{THREAD}/notes", thread_views.Thread.as_view({"post": "note"})),
+    path(f"{THREAD}/assignment", thread_views.Thread.as_view({"post": "assign"})),
+    path(f"{THREAD}/status", thread_views.Thread.as_view({"post": "status"})),
+    path(f"{THREAD}/labels", thread_views.Thread.as_view({"post": "labels"})),
+    path("conversations/<str:conversation_id>/messages/search", thread_views.Timeline.as_view({"get": "search_by_id"})),
     path("businesses/<str:business_id>/clients", people.Clients.as_view({"get": "list"})),
     path(CLIENT, people.Clients.as_view({"get": "retrieve"})),
     path("media/<str:token>", views.media, name="media"),

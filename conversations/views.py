@@ -10,14 +10,13 @@ from accounts.models import Location, Staff
 from conversations import media_links
 from conversations import serializers as shapes
 from conversations.models import Attachment, Conversation
-from conversations.services import reading, threads
+from conversations.services import choices, filtering, reading, threads
 from omega_project.lib import sql
 from omega_project.lib.api import pagination
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
 
-BY_LAST_MESSAGE = reading.Order("v.last_message_at", "timestamptz", descending=True, tie="v.id")
 NO_CONVERSATION = "There is no such conversation of this client in this business."
 
 
@@ -51,35 +50,37 @@ class Conversations(OmegaViewSet):
     )
     def list(self, request: Request, given: Given, business_id: int) -> Response:
         query: shapes.ConversationsQuery = given.query
-        scope = f"conversations:{business_id}:-last_message_at"
+        scope = f"conversations:{business_id}:{query.sort}"
         cursor = pagination.decode(query.cursor, scope)
-        narrowing = self._narrowing(request, query, business_id)
+        order = filtering.CONVERSATION_ORDERS[query.sort]
+        narrowing = filtering.conversations(business_id, query, self._staff(request, query.assigned_to))
         total = reading.count_conversations(narrowing) if query.include_total else None
-        rows = reading.conversation_rows(narrowing, BY_LAST_MESSAGE, limit=query.page_size + 1, cursor=cursor)
+        rows = reading.conversation_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
-            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("last_message_at", "id"), total=total
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=order.keys, total=total
         )
         return Response({**links, "results": [shapes.conversation_object(row) for row in rows]})
 
-    def _narrowing(self, request: Request, query: shapes.ConversationsQuery, business_id: int) -> reading.Narrowing:
-        narrowing = reading.Narrowing(["v.business_id = %(business)s::bigint"], {"business": business_id})
-        if query.status:
-            narrowing.add("v.status = ANY(%(status)s)", status=list(query.status))
-        if query.unread is not None:
-            narrowing.add("v.unread_count > 0" if query.unread else "v.unread_count = 0")
-        if query.assigned_to == "none":
-            narrowing.add("v.assigned_to_id IS NULL")
-        elif query.assigned_to is not None:
-            narrowing.add("v.assigned_to_id = %(staff)s::bigint", staff=self._staff(request, query.assigned_to))
-        return narrowing
-
-    def _staff(self, request: Request, assigned_to: str) -> int:
+    def _staff(self, request: Request, assigned_to: str | None) -> int | None:
+        if assigned_to in {None, "none"}:
+            return None
         if assigned_to != "me":
-            return int(assigned_to)
+            return int(str(assigned_to))
         staff_id = caller(request).staff_id
         if staff_id is None:
             raise parameter_error("assigned_to", "me needs a token of a staff member", "query")
         return staff_id
+
+    @endpoint(
+        summary="Get available conversation filters",
+        operation_id="conversations_filters",
+        tags=["businesses"],
+        answers={200: shapes.Filters},
+        errors=(403, 404),
+        description="Counts look at the newest 10,000 conversations of the business.",
+    )
+    def filters(self, request: Request, given: Given, business_id: int) -> Response:
+        return Response(choices.filters(business_id=business_id))
 
     @endpoint(
         summary="Create or retrieve client conversation",
@@ -109,43 +110,6 @@ class Conversations(OmegaViewSet):
             raise NotFound("There is no such location in this business.")
         if body.assigned_to and not Staff.objects.in_business(business_id).filter(pk=body.assigned_to).exists():
             raise NotFound("There is no such staff member in this business.")
-
-
-class Timeline(OmegaViewSet):
-    """`…/conversations/{conversation_id}/messages`."""
-
-    @endpoint(
-        summary="Get paginated conversation messages with filters",
-        operation_id="messages_list",
-        tags=["businesses"],
-        query=shapes.MessagesQuery,
-        answers={200: shapes.MessagePage},
-        errors=(403, 404),
-    )
-    def list(self, request: Request, given: Given, **ids: int) -> Response:
-        query: shapes.MessagesQuery = given.query
-        scope = f"messages:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
-        cursor = pagination.decode(query.cursor, scope)
-        self._require(ids)
-        narrowing = reading.Narrowing(
-            ["m.conversation_id = %(conversation)s::bigint"], {"conversation": ids["conversation_id"]}
-        )
-        order = reading.Order("m.id", "bigint", descending=query.order == "desc", tie="m.id")
-        total = reading.count_messages(narrowing) if query.include_total else None
-        rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
-        rows, links = pagination.page(
-            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total
-        )
-        return Response({**links, "results": [shapes.message_object(row) for row in rows]})
-
-    def _require(self, ids: dict[str, int]) -> None:
-        found = sql.row(
-            "SELECT 1 AS one FROM conversations_conversation WHERE id = %(conversation_id)s::bigint "
-            "AND client_id = %(client_id)s::bigint AND business_id = %(business_id)s::bigint",
-            ids,
-        )
-        if found is None:
-            raise NotFound(NO_CONVERSATION)
 
 
 def media(request: HttpRequest, token: str) -> FileResponse:

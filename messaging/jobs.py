@@ -1,6 +1,6 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
-from conversations.services import threads
+from conversations.services import notifying, threads
 from messaging.services import delivery, intake, media, recovery, wakeup
 from omega_project.lib import jobs
 
@@ -23,6 +23,7 @@ def tidy() -> None:
     intake.retry_due()
     media.requeue_due()
     threads.wake_snoozed()
+    notifying.email_due()
 
 
 def fetch_media(attachment_id: int) -> None:

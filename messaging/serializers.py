@@ -44,7 +44,7 @@ class QueueSms(_Addressed):
         lacking = []
         if given.get("client_id") is None and given.get("to") is None:
             lacking.append(("to", "is required where there is no client_id"))
-        if given.get("body") is None and given.get("template_id") is None and not given.get("media_urls"):
+        if given.get("body") in (None, "") and given.get("template_id") is None and not given.get("media_urls"):
             lacking.append(("body", "is required where there are no media_urls and no template_id"))
         if given.get("body") is not None and given.get("template_id") is not None:
             lacking.append(("template_id", "goes without a body: the template gives it"))
@@ -80,7 +80,7 @@ class RecordSms(_Addressed):
         lacking = []
         if given.get("client_id") is None and given.get(address) is None:
             lacking.append((address, "is required where there is no client_id"))
-        if given.get("body") is None and not given.get("media_urls"):
+        if given.get("body") in (None, "") and not given.get("media_urls"):
             lacking.append(("body", "is required where there are no media_urls"))
         if inbound and status not in (None, "received"):
             lacking.append(("status", "is received where the direction is inbound"))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import views, webhooks
+from messaging import door, views, webhooks
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("sms/status", views.Sms.as_view({"post": "status"})),
     path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
     path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),
+    path("messages", door.Door.as_view({"post": "take"})),
     path("messages/retry", views.Messages.as_view({"post": "retry"})),
     path("messages/requests/<str:request_id>", views.Messages.as_view({"get": "by_request"})),
     path("messages/<str:message_id>", views.Messages.as_view({"get": "retrieve"})),

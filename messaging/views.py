@@ -20,7 +20,12 @@ BY_ID = reading.Order("m.id", "bigint", descending=True, tie="m.id")
 
 def accepted(answer: sending.Accepted, status: int) -> Response:
     """A write's answer; `Idempotent-Replayed` where the same request had been answered before."""
-    body = {
+    headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
+    return Response(accepted_body(answer), status=status, headers=headers)
+
+
+def accepted_body(answer: sending.Accepted) -> dict[str, Any]:
+    return {
         "request_id": answer.request_id,
         "message_id": answer.message_id,
         "conversation_id": answer.conversation_id,
@@ -28,8 +33,6 @@ def accepted(answer: sending.Accepted, status: int) -> Response:
         "status": answer.status,
         "segments": answer.segments,
     }
-    headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
-    return Response(body, status=status, headers=headers)
 
 
 def text_to_queue(body: shapes.QueueSms, given: Given, staff_id: int | None) -> sending.TextToQueue:

@@ -1,11 +1,13 @@
 """Every setting of omega, read from the environment or .env; nonsense is refused at start-up in a sentence."""
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from omega_project import navigation
 from omega_project.lib import embedded, logs
 from omega_project.lib.api import throttling
 
@@ -63,8 +65,17 @@ SENTRY_DSN = env.str("SENTRY_DSN", default="")
 # Sends in flight in one dispatcher; 64 keep 500 messages a second at 80 ms carrier latency, threads are cheap.
 DISPATCH_CONCURRENCY = env.int("DISPATCH_CONCURRENCY", default=96)
 
-DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url(OMEGA_HOME)
-REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(OMEGA_HOME)
+
+def server(name: str, embedded_url: Callable[[Path], str]) -> str:
+    """A server's URL; under DEBUG our own embedded one where none is named."""
+    value = env.str(name, default="")
+    if not value and not DEBUG:
+        raise ImproperlyConfigured(f"{name} is not set. Set it, or set DEBUG=true for a demo on embedded servers.")
+    return value or embedded_url(OMEGA_HOME)
+
+
+DATABASE_URL = server("DATABASE_URL", embedded.database_url)
+REDIS_URL = server("REDIS_URL", embedded.redis_url)
 
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"].update(
@@ -190,6 +201,9 @@ UNFOLD = {
     "SITE_SYMBOL": "forum",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": navigation.SIDEBAR,
+    "STYLES": [f"{STATIC_URL}omega_lib/admin.css"],
+    "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js"],
     "COLORS": {
         "primary": {
             "50": "240 253 250",
@@ -206,6 +220,12 @@ UNFOLD = {
         }
     },
 }
+
+# Notifications to staff. Under DEBUG they are written to the worker's log unless EMAIL_URL names a server.
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
+vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="omega <omega@localhost>")
 
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG

@@ -17,7 +17,7 @@ WHERE key_hash = %(hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expi
 """
 
 
-_FIND_TOKEN = """
+_LIVING = """
 SELECT t.id, t.business_id, t.staff_id, t.api_key_id FROM accounts_accesstoken t
 JOIN accounts_apikey k ON k.id = t.api_key_id
 LEFT JOIN accounts_staff s ON s.id = t.staff_id
@@ -45,9 +45,7 @@ def revoke_api_key(*, key: ApiKey) -> None:
     ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
 
 
-def create_token(
-    *, business_id: int, staff_id: int | None, key_id: int, expires_in: int
-) -> tuple[str, AccessToken]:
+def create_token(*, business_id: int, staff_id: int | None, key_id: int, expires_in: int) -> tuple[str, AccessToken]:
     """Make a token that lives for `expires_in` seconds and give it, the only time that it can be seen.
 
     404 where the staff member is not of this business, 409 `staff_unavailable` where no longer active.
@@ -86,7 +84,7 @@ def expire_tokens(*, token_id: int, everywhere: bool) -> int:
 
 def find_token(given: str) -> dict[str, Any] | None:
     """The living token for what a caller sent. It dies with its API key and when its staff member leaves."""
-    return sql.row(_FIND_TOKEN, {"hash": _hash(given)})
+    return sql.row(_LIVING, {"hash": _hash(given)})
 
 
 def find_api_key(given: str) -> dict[str, Any] | None:

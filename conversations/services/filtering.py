@@ -97,7 +97,7 @@ def _clients_arm(narrowing: Narrowing, words: str, params: dict[str, str]) -> st
         narrowing.params["clients"] = [row["id"] for row in found]
         return "v.client_id = ANY(%(clients)s::bigint[])"
     narrowing.params.update(params)
-    return f"EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {words})"
+    return f"EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {words})"  # noqa: S608  our own parts
 
 
 def _threads_arm(narrowing: Narrowing, query: str) -> str:
@@ -146,7 +146,8 @@ def tsquery(text: str) -> tuple[str, bool]:
         parts.append(f"!! {part}" if minus else part)
     if not parts:
         return "", False
-    row = sql.rows(f"SELECT q::text AS query, querytree(q) AS tree FROM (SELECT {' && '.join(parts)} AS q) x", params)[0]  # noqa: S608
+    statement = f"SELECT q::text AS query, querytree(q) AS tree FROM (SELECT {' && '.join(parts)} AS q) x"  # noqa: S608
+    row = sql.rows(statement, params)[0]
     return row["query"], row["tree"] not in {"", "T"}
 
 

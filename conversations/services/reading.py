@@ -77,7 +77,10 @@ class Order:
         params = {"key": cursor.key[0], "key_id": cursor.key[-1]}
         if self.column == self.tie:
             return f"{self.tie} {sign} %(key_id)s::bigint", params
-        return f"({self.expression or self.column}, {self.tie}) {sign} (%(key)s::{self.kind}, %(key_id)s::bigint)", params
+        return (
+            f"({self.expression or self.column}, {self.tie}) {sign} (%(key)s::{self.kind}, %(key_id)s::bigint)",
+            params,
+        )
 
 
 def _placed(narrowing: Narrowing, order: Order, cursor: Cursor | None) -> tuple[str, str]:

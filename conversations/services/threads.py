@@ -1,5 +1,6 @@
 """The thread as a whole: made, assigned, given a status, read. Each change stands in its history as an activity."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ from django.utils import timezone
 
 from accounts.models import Staff
 from conversations.models import Assignment, Conversation, Message
-from conversations.services.timeline import NewMessage, append_messages, new_request_id
+from conversations.services.notifying import notify
+from conversations.services.timeline import NewMessage, append_messages, first_of, new_request_id
 from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound, parameter_error
 
@@ -130,6 +132,12 @@ def _assign(conversation: Conversation, staff_id: int | None, actor_id: int | No
     if previous:
         text += f" (was {names.get(previous, 'somebody')})"
     write_activity(conversation, "assignment", text, actor_id, assignee_id=staff_id, previous_id=previous)
+    notify(
+        conversation=conversation,
+        staff_ids={one for one in (previous, staff_id) if one and one != actor_id},
+        kind="assignment",
+        text=f"The conversation with {conversation.client} is {text[0].lower()}{text[1:]}.",
+    )
 
 
 def change_status(
@@ -196,23 +204,41 @@ def wake_snoozed(*, limit: int = 500) -> int:
     return sql.in_transaction(work)
 
 
-def add_note(
-    *,
-    conversation: Conversation,
-    body: str,
-    staff_id: int | None,
-    mentions: list[int],
-    request_id: str | None = None,
-    metadata: dict[str, Any] | None = None,
-) -> int:
-    """An internal note, never sent to a client; its message's id. 404 where a staff id is not of this business."""
-    wanted = {*mentions, *([staff_id] if staff_id else [])}
+@dataclass(slots=True)
+class NewNote:
+    """An internal note. `fingerprint` is the request's digest, for idempotency."""
+
+    body: str
+    staff_id: int | None = None
+    mentions: list[int] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    fingerprint: bytes = b""
+
+
+def add_note(*, conversation: Conversation, note: NewNote) -> tuple[int, bool]:
+    """Write a note, never sent to a client; its message's id, and whether the same request had been answered before.
+
+    Who is mentioned is told. 404 where a staff id is not of this business, 409 where the request_id had another body.
+    """
+    wanted = {*note.mentions, *([note.staff_id] if note.staff_id else [])}
     known = set(Staff.objects.in_business(conversation.business_id).filter(pk__in=wanted).values_list("pk", flat=True))
     if wanted - known:
         raise NotFound(f"There is no staff member {min(wanted - known)} in this business.")
-    note = _internal(conversation, "note", body, staff_id, {**(metadata or {}), "mentions": mentions})
-    note.request_id = request_id or note.request_id
-    return int(append_messages([note])[0]["id"])
+    return sql.in_transaction(lambda: _add_note(conversation, note))
+
+
+def _add_note(conversation: Conversation, note: NewNote) -> tuple[int, bool]:
+    metadata = {**note.metadata, "mentions": note.mentions}
+    row = _internal(conversation, "note", note.body, note.staff_id, metadata)
+    row.request_id = note.request_id or row.request_id
+    row.request_hash = note.fingerprint.hex() or None
+    stored = append_messages([row]).get(0)
+    if stored is None:
+        return first_of(conversation.business_id, row.request_id, note.fingerprint)["id"], True
+    text = f"You are mentioned in a note on the conversation with {conversation.client}: {note.body[:200]}"
+    notify(conversation=conversation, staff_ids=set(note.mentions) - {note.staff_id}, kind="mention", text=text)
+    return stored["id"], False
 
 
 def mark_read(*, conversation_id: int, is_read: bool, chosen: dict[str, Any]) -> dict[str, int]:

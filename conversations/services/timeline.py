@@ -12,6 +12,7 @@ import orjson
 
 from conversations.models import Message
 from omega_project.lib import sql
+from omega_project.lib.api.errors import Conflict
 
 
 @dataclass(slots=True)
@@ -87,7 +88,8 @@ ins AS (
         clock_timestamp(), sent_at, delivered_at, decision, metadata
     FROM input {from_gate}
     ON CONFLICT DO NOTHING
-    RETURNING id, conversation_id, channel, direction, sender_id, created_at, is_read
+    RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
+        is_read
 ), summary AS (
     SELECT conversation_id, max(id) FILTER (WHERE channel <> 'activity') AS last_id,
         max(created_at) FILTER (WHERE channel <> 'activity') AS last_at, count(*) AS messages,
@@ -114,7 +116,8 @@ ins AS (
         updated_at = clock_timestamp()
     FROM summary s WHERE c.id = s.conversation_id
 )
-SELECT input.ord, ins.id, ins.created_at FROM ins JOIN input ON input.new_id = ins.id
+SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
+FROM ins JOIN input ON input.new_id = ins.id
 """
 _PLAIN = _APPEND.format(columns=_COLUMNS, gate="", from_gate="")
 
@@ -122,6 +125,20 @@ _PLAIN = _APPEND.format(columns=_COLUMNS, gate="", from_gate="")
 def new_request_id() -> str:
     """A request_id of the server's making, for a caller that gave none."""
     return secrets.token_hex(12)
+
+
+_FIRST = """
+SELECT id, conversation_id, client_id, accepted_status, segments, request_hash FROM conversations_message
+WHERE business_id = %(business)s AND request_id = %(request)s
+"""
+
+
+def first_of(business_id: int, request_id: str, fingerprint: bytes) -> dict[str, Any]:
+    """The message that a request_id made first; 409 where its body was another."""
+    first = sql.row(_FIRST, {"business": business_id, "request": request_id})
+    if first is None or bytes(first["request_hash"] or b"") != fingerprint:
+        raise Conflict(f"The request_id {request_id} was used before, with another body.", "request_id_conflict")
+    return first
 
 
 def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[int, dict[str, Any]]:

@@ -1,9 +1,11 @@
 """Who is on both ends of a text: the business, its sender, the client and its thread, looked up in one statement."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, time
 from typing import Any
+
+import orjson
 
 from accounts.services.clients import create_client
 from messaging.services import consent
@@ -11,42 +13,40 @@ from omega_project.lib import sql
 from omega_project.lib.addresses import normalise_sender
 
 _FACTS = """
-SELECT clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status,
+SELECT w.ord, clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status,
        b.quiet_from, b.quiet_until,
        c.id AS client_id, c.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
        v.id AS conversation_id, a.state AS address_consent,
        s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
-       %(staff)s::bigint IS NULL OR EXISTS (
-           SELECT 1 FROM accounts_staff WHERE id = %(staff)s::bigint AND business_id = b.id) AS staff_known,
-       %(location)s::bigint IS NULL OR EXISTS (
-           SELECT 1 FROM accounts_location WHERE id = %(location)s::bigint AND business_id = b.id) AS location_known
-FROM accounts_business b
+       w.staff IS NULL OR EXISTS (
+           SELECT 1 FROM accounts_staff WHERE id = w.staff AND business_id = b.id) AS staff_known,
+       w.location IS NULL OR EXISTS (
+           SELECT 1 FROM accounts_location WHERE id = w.location AND business_id = b.id) AS location_known
+FROM jsonb_to_recordset(%(wanted)s::jsonb) AS w(
+    ord int, business bigint, client bigint, "to" text, sender text, staff bigint, location bigint)
+JOIN accounts_business b ON b.id = w.business
 LEFT JOIN LATERAL (
-    SELECT p.* FROM accounts_client p
-    WHERE %(client)s::bigint IS NOT NULL AND p.id = %(client)s::bigint AND p.business_id = b.id
+    SELECT p.* FROM accounts_client p WHERE w.client IS NOT NULL AND p.id = w.client AND p.business_id = b.id
     UNION ALL
-    (SELECT p.* FROM accounts_client p LEFT JOIN conversations_conversation w ON w.client_id = p.id
-     WHERE %(client)s::bigint IS NULL AND p.business_id = b.id AND p.phone = %(to)s::text AND p.phone <> ''
-     ORDER BY w.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
+    (SELECT p.* FROM accounts_client p LEFT JOIN conversations_conversation u ON u.client_id = p.id
+     WHERE w.client IS NULL AND p.business_id = b.id AND p.phone = w."to" AND p.phone <> ''
+     ORDER BY u.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
 ) c ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
 LEFT JOIN messaging_consent a
-    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(c.phone, %(to)s::text)
+    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(c.phone, w."to")
 LEFT JOIN LATERAL (
     SELECT n.id, n.address, n.provider,
-        CASE WHEN n.address = %(sender)s::text THEN 'asked_for'
-             WHEN n.location_id = %(location)s::bigint THEN 'location'
+        CASE WHEN n.address = w.sender THEN 'asked_for' WHEN n.location_id = w.location THEN 'location'
              WHEN n.id = v.last_sender_id THEN 'conversation'
              WHEN n.location_id = c.home_location_id THEN 'home_location'
              WHEN n.is_default THEN 'default' ELSE 'only' END AS why
     FROM accounts_sender n
-    WHERE n.business_id = b.id AND n.channel = 'sms' AND n.is_active
-      AND (%(sender)s::text IS NULL OR n.address = %(sender)s::text)
-    ORDER BY n.location_id = %(location)s::bigint DESC NULLS LAST, n.id = v.last_sender_id DESC NULLS LAST,
+    WHERE n.business_id = b.id AND n.channel = 'sms' AND n.is_active AND (w.sender IS NULL OR n.address = w.sender)
+    ORDER BY n.location_id = w.location DESC NULLS LAST, n.id = v.last_sender_id DESC NULLS LAST,
              n.location_id = c.home_location_id DESC NULLS LAST, n.is_default DESC, n.id
     LIMIT 1
 ) s ON true
-WHERE b.id = %(business)s::bigint
 """
 # Of several clients with one phone, what comes in goes to the one whose conversation moved last (api.md, 7).
 _BY_PHONE = """
@@ -79,22 +79,26 @@ class Facts:
     now: datetime
 
 
-def facts_for(
-    *,
-    business_id: int,
-    client_id: int | None,
-    to: str | None,
-    sender: str | None,
-    staff_id: int | None,
-    location_id: int | None,
-) -> Facts | None:
-    """Everything about both ends, in one statement; None where there is no such business."""
-    params = {
-        "business": business_id, "client": client_id, "to": to, "staff": staff_id, "location": location_id,
-        "sender": _sender_address(sender, business_id),
-    }  # fmt: skip
-    row = sql.row(_FACTS, params)
-    return _facts(row, to) if row else None
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two ends of a text, as a caller names them; `to` is in E.164."""
+
+    business: int
+    client: int | None = None
+    to: str | None = None
+    sender: str | None = None
+    staff: int | None = None
+    location: int | None = None
+
+
+def facts_for(ends: list[Ends]) -> list[Facts | None]:
+    """Everything about the ends of these texts, in one statement; None where there is no such business."""
+    wanted = [
+        asdict(one) | {"ord": place, "sender": _sender_address(one.sender, one.business)}
+        for place, one in enumerate(ends)
+    ]
+    found = {row["ord"]: row for row in sql.rows(_FACTS, {"wanted": orjson.dumps(wanted).decode()})}
+    return [_facts(found[place], one.to) if place in found else None for place, one in enumerate(ends)]
 
 
 def _facts(row: dict[str, Any], to: str | None) -> Facts:

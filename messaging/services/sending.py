@@ -9,12 +9,12 @@ from typing import Any
 
 from conversations.models import Attachment, Message
 from conversations.services.threads import ensure_conversation
-from conversations.services.timeline import NewMessage, append_messages, new_request_id
+from conversations.services.timeline import NewMessage, append_messages, first_of, new_request_id
 from messaging.segments import Segments, count_segments
 from messaging.services import consent, parties, quiet, templates, wakeup
 from omega_project.lib import sql
 from omega_project.lib.addresses import normalise_phone
-from omega_project.lib.api.errors import Conflict, NotFound, parameter_error
+from omega_project.lib.api.errors import ApiError, Conflict, NotFound, parameter_error
 
 PRIORITIES = {"high": 0, "normal": 1, "bulk": 2}
 MOST_CHARACTERS = 1600
@@ -77,20 +77,35 @@ def queue_message(text: TextToQueue) -> Accepted:
     422 for what cannot be sent, 404 for what is not of this business, 409 `request_id_conflict` or
     `conversation_moved`.
     """
-    decision = decide(text)
-    if _is_simple(text, decision):
-        return _store(text, decision)
-    return sql.in_transaction(lambda: _store(text, _with_thread(text, decision)))
+    try:
+        decision = decide(text)
+        if is_simple(text, decision):
+            return _store(text, decision)
+        return sql.in_transaction(lambda: _store(text, _with_thread(text, decision)))
+    except ApiError:
+        again = _answered_before(text)
+        if again is None:
+            raise
+        return again
 
 
-def _is_simple(text: TextToQueue, decision: Decision) -> bool:
+def _answered_before(text: TextToQueue) -> Accepted | None:
+    """The first answer, where this very request had one: what holds it back now does not matter any more."""
+    try:
+        return replayed(text.business_id, text.request_id, text.fingerprint) if text.request_id else None
+    except Conflict:
+        return None
+
+
+def is_simple(text: TextToQueue, decision: Decision) -> bool:
+    """True where one append does it: the client and the thread are known, and nothing hangs on the message."""
     known = decision.facts.client_id is not None and decision.facts.conversation_id is not None
     return known and not text.media_urls and text.expected_last_message_id is None
 
 
-def decide(text: TextToQueue) -> Decision:
-    """The decision that a send would meet now; nothing is stored."""
-    facts = facts_of(text)
+def decide(text: TextToQueue, known: parties.Facts | None = None) -> Decision:
+    """The decision that a send would meet now; nothing is stored. `known` are its facts where they were looked up."""
+    facts = known or facts_of(text)
     body = _body(text)
     to = facts.to or facts.client_phone
     if not to:
@@ -103,13 +118,19 @@ def decide(text: TextToQueue) -> Decision:
     return Decision(would, reason, sender, to, body, segments, facts.consent, release, facts)
 
 
+def ends_of(text: TextToQueue, field_name: str = "to") -> parties.Ends:
+    """The two ends that a text names; 422 where an address is no phone number."""
+    to = _phone(text.to, text.business_id, field_name) if text.to is not None else None
+    return parties.Ends(text.business_id, text.client_id, to, text.sender, text.staff_id, text.location_id)
+
+
 def facts_of(text: TextToQueue, field_name: str = "to") -> parties.Facts:
     """Everything about both ends of a text; 404 for what is not of this business, 422 for what is no phone number."""
-    to = _phone(text.to, text.business_id, field_name) if text.to is not None else None
-    facts = parties.facts_for(
-        business_id=text.business_id, client_id=text.client_id, to=to, sender=text.sender, staff_id=text.staff_id,
-        location_id=text.location_id,
-    )  # fmt: skip
+    return checked(text, parties.facts_for([ends_of(text, field_name)])[0], field_name)
+
+
+def checked(text: TextToQueue, facts: parties.Facts | None, field_name: str = "to") -> parties.Facts:
+    """The facts where all that the text names belongs together; 404 or 422 where it does not."""
     if facts is None:
         raise NotFound("There is no such business.")
     if text.client_id is not None and facts.client_id is None:
@@ -118,7 +139,7 @@ def facts_of(text: TextToQueue, field_name: str = "to") -> parties.Facts:
         raise NotFound("There is no such staff member in this business.")
     if text.location_id is not None and not facts.location_known:
         raise NotFound("There is no such location in this business.")
-    if to and facts.client_phone and to != facts.client_phone:
+    if facts.to and facts.client_phone and facts.to != facts.client_phone:
         raise parameter_error(field_name, "is not the phone number of this client")
     return facts
 
@@ -201,7 +222,7 @@ def _require_unmoved(conversation_id: int, expected: int) -> None:
 
 
 def _store(text: TextToQueue, decision: Decision) -> Accepted:
-    message = _row(text, decision)
+    message = row_of(text, decision)
     stored = append_messages([message]).get(0)
     if stored is None:
         return replayed(text.business_id, message.request_id, text.fingerprint)
@@ -222,7 +243,8 @@ _BLOCKED = {
 }
 
 
-def _row(text: TextToQueue, decision: Decision) -> NewMessage:
+def row_of(text: TextToQueue, decision: Decision) -> NewMessage:
+    """The message that a decision makes of a text."""
     facts = decision.facts
     assert facts.client_id is not None and facts.conversation_id is not None  # noqa: S101, PT018
     blocked = decision.would == "block"
@@ -269,17 +291,9 @@ def _attach(message_id: int, urls: list[str]) -> None:
     )
 
 
-_FIRST = """
-SELECT id, conversation_id, client_id, accepted_status, segments, request_hash FROM conversations_message
-WHERE business_id = %(business)s AND request_id = %(request)s
-"""
-
-
 def replayed(business_id: int, request_id: str, fingerprint: bytes) -> Accepted:
     """The first answer of this request again; 409 where its body was another."""
-    first = sql.row(_FIRST, {"business": business_id, "request": request_id})
-    if first is None or bytes(first["request_hash"] or b"") != fingerprint:
-        raise Conflict(f"The request_id {request_id} was used before, with another body.", "request_id_conflict")
+    first = first_of(business_id, request_id, fingerprint)
     return Accepted(
         request_id, first["id"], first["conversation_id"], first["client_id"], first["accepted_status"],
         first["segments"], replayed=True,

@@ -5,11 +5,11 @@ import re
 import phonenumbers
 
 # Short codes are 3 to 8 digits in the field; an alphanumeric sender id has up to 11 characters and a letter.
-SHORT_CODE = re.compile(r"^\d{3,8}$")
-ALPHANUMERIC = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}$")
-_E164 = re.compile(r"^\+[1-9]\d{7,14}$", re.ASCII)
+SHORT_CODE = re.compile(r"^\d{3,8}\Z")
+ALPHANUMERIC = re.compile(r"^(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}\Z")
+_E164 = re.compile(r"^\+[1-9]\d{7,14}\Z", re.ASCII)
 _EMAIL = re.compile(
-    r"^[^\s@<>()\[\],;:\\\"\x00-\x1f]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$"
+    r"^[^\s@<>()\[\],;:\\\"\x00-\x1f]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}\Z"
 )
 
 

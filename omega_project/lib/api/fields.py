@@ -15,9 +15,9 @@ from omega_project.lib.clean import is_storable
 
 BIGINT_MAX = 2**63 - 1
 METADATA_BYTES = 16 * 1024
-REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
-_NATIONAL = re.compile(r"^(?:[ ().\-/]*\d){4,15}[ ().\-/]*$", re.ASCII)
-_TIME = re.compile(r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?$", re.ASCII)
+REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
+_NATIONAL = re.compile(r"^(?:[ ().\-/]*\d){4,15}[ ().\-/]*\Z", re.ASCII)
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?\Z", re.ASCII)
 
 
 class Body(BaseModel):
@@ -89,14 +89,14 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(value: str) -> str:
-    if not re.match(r"^https?://[^\s/?#@]+([/?#]\S*)?$", value, re.IGNORECASE):
+    if not re.match(r"^https?://[^\s/?#@]+([/?#]\S*)?\Z", value, re.IGNORECASE):
         raise ValueError("must be an http or https URL without a user name in it")
     return value
 
 
 def _number(value: Any) -> Any:
     """A query's number: its digits only, so that `1.0`, ` 1` and digits of other scripts are no ids."""
-    if isinstance(value, str) and not re.match(r"^-?\d{1,30}$", value, re.ASCII):
+    if isinstance(value, str) and not re.match(r"^-?\d{1,30}\Z", value, re.ASCII):
         raise ValueError("must be a whole number")
     return value
 

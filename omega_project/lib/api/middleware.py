@@ -15,7 +15,7 @@ from omega_project.lib.api.errors import ApiError, as_api_error
 from omega_project.lib.api.rendering import JsonResponse
 
 log = structlog.get_logger(__name__)
-_SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
+_SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
 
 
 def drop_dead_connection() -> None:

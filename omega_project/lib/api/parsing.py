@@ -15,7 +15,7 @@ from omega_project.lib.api.errors import ApiError, Fault, ParameterError, TooLar
 from omega_project.lib.api.fields import BIGINT_MAX
 
 M = TypeVar("M", bound=BaseModel)
-_DIGITS = re.compile(r"^\d{1,19}$", re.ASCII)
+_DIGITS = re.compile(r"^\d{1,19}\Z", re.ASCII)
 
 # pydantic's error type to our sentence; `{...}` are its context values.
 _SENTENCES = {
@@ -167,6 +167,6 @@ def idempotency_key(request: Request, faults: list[Fault]) -> str | None:
     from_header = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if from_header is None:
         return None
-    if not re.match(r"^[A-Za-z0-9._:-]{1,128}$", from_header):
+    if not re.match(r"^[A-Za-z0-9._:-]{1,128}\Z", from_header):
         faults.append(Fault(["header", "Idempotency-Key"], "must be 1 to 128 characters of A-Z a-z 0-9 . _ : -"))
     return from_header

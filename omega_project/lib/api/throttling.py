@@ -19,7 +19,7 @@ def parse_rate(text: str) -> Rate | None:
     """`1200/min` as a Rate, `off` as None; the start ends with a sentence where it is neither."""
     if text.strip().lower() == "off":
         return None
-    match = re.match(r"^(\d+)/(s|min|h)$", text.strip())
+    match = re.match(r"^(\d+)/(s|min|h)\Z", text.strip())
     if not match or int(match[1]) < 1:
         raise ImproperlyConfigured(f"API_RATE_LIMIT must be N/s, N/min, N/h or off; it is {text!r}.")
     return Rate(int(match[1]), _SECONDS[match[2]])

@@ -1,0 +1,106 @@
+"""Many messages by one door: runs of plain texts cost one transaction, the rest goes one by one, all in order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from conversations.models import Message
+from conversations.services.timeline import append_messages
+from messaging.services import parties, sending, wakeup
+from messaging.services.sending import Accepted, Decision, TextToQueue
+from omega_project.lib import sql
+from omega_project.lib.api.errors import ApiError
+
+Result = Accepted | ApiError
+Work = TextToQueue | Callable[[], Accepted]
+
+
+@dataclass(slots=True)
+class _Plain:
+    place: int
+    text: TextToQueue
+    decision: Decision
+
+
+def take(rows: list[Work]) -> list[Result]:
+    """Queue or run each row in order; an answer or an error for each. A bad row spoils no other."""
+    results: list[Result | None] = [None] * len(rows)
+    known = _facts(rows, results)
+    run: list[_Plain] = []
+    for place, row in enumerate(rows):
+        plain = _plain(place, row, known.get(place), results)
+        if plain is not None:
+            run.append(plain)
+        elif results[place] is None:
+            _flush(run, results)
+            results[place] = _one(row)
+    _flush(run, results)
+    return [result for result in results if result is not None]
+
+
+def _facts(rows: list[Work], results: list[Result | None]) -> dict[int, parties.Facts]:
+    """The facts of every text, in one statement."""
+    ends = {}
+    for place, row in enumerate(rows):
+        if isinstance(row, TextToQueue):
+            try:
+                ends[place] = sending.ends_of(row)
+            except ApiError as error:
+                results[place] = error
+    found = zip(ends, parties.facts_for(list(ends.values())) if ends else [], strict=True)
+    return {place: facts for place, facts in found if facts is not None}
+
+
+def _plain(place: int, row: Work, facts: parties.Facts | None, results: list[Result | None]) -> _Plain | None:
+    """The row as a plain text of a known thread; None where it is something else, or wrong (then `results` says so)."""
+    if not isinstance(row, TextToQueue) or facts is None or results[place] is not None:
+        return None
+    try:
+        decision = sending.decide(row, sending.checked(row, facts))
+    except ApiError:
+        return None  # a repeated request may have an answer all the same: one by one finds it
+    return _Plain(place, row, decision) if sending.is_simple(row, decision) else None
+
+
+def _one(row: Work) -> Result:
+    try:
+        return sending.queue_message(row) if isinstance(row, TextToQueue) else row()
+    except ApiError as error:
+        return error
+
+
+def _flush(run: list[_Plain], results: list[Result | None]) -> None:
+    """Append the run in one statement, and empty it."""
+    if not run:
+        return
+    messages = [sending.row_of(plain.text, plain.decision) for plain in run]
+    threads = sorted({message.conversation_id for message in messages})
+    stored = sql.in_transaction(lambda: (_lock(threads), append_messages(messages))[1])
+    for place, (plain, message) in enumerate(zip(run, messages, strict=True)):
+        results[plain.place] = _answer(plain.text, message.request_id, stored.get(place))
+    for priority in {m.priority for m in messages if m.status == Message.Status.QUEUED}:
+        wakeup.wake_dispatch(priority)
+    run.clear()
+
+
+_LOCK = "SELECT id FROM conversations_conversation WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+
+def _lock(threads: list[int]) -> None:
+    """Lock the threads in one order: two batches that cross do not deadlock."""
+    sql.rows(_LOCK, {"ids": threads})
+
+
+def _answer(text: TextToQueue, request_id: str, stored: dict[str, int | str] | None) -> Result:
+    if stored is None:
+        try:
+            return sending.replayed(text.business_id, request_id, text.fingerprint)
+        except ApiError as error:
+            return error
+    return Accepted(
+        request_id,
+        int(stored["id"]),
+        int(stored["conversation_id"]),
+        int(stored["client_id"]),
+        str(stored["accepted_status"]),
+        int(stored["segments"]),
+    )
