@@ -1,0 +1,100 @@
+"""The admin's sidebar: what people come for first, how it works last."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.functional import lazystr
+
+
+def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _model(title: str, icon: str, app: str, model: str, query: str = "") -> dict[str, Any]:
+    """A link to a model's list for those who may see it."""
+    link: Any = reverse_lazy(f"admin:{app}_{model}_changelist")
+    item = {"title": title, "icon": icon, "link": link, "permission": _allowed(f"{app}.view_{model}")}
+    if query:
+        item["link"] = lazystr(_WithQuery(link, query))
+    return item
+
+
+class _WithQuery:
+    """A path that is not known before the URLs are, with a query behind it."""
+
+    def __init__(self, link: Any, query: str) -> None:
+        self.link, self.query = link, query
+
+    def __str__(self) -> str:
+        return f"{self.link}?{self.query}"
+
+
+def _group(title: str, *items: dict[str, Any], collapsible: bool = False) -> dict[str, Any]:
+    return {"title": title, "separator": True, "collapsible": collapsible, "items": list(items)}
+
+
+SIDEBAR: dict[str, Any] = {
+    "show_search": False,
+    "show_all_applications": False,
+    "navigation": [
+        _group(
+            "Inbox",
+            _model("Conversations", "forum", "conversations", "conversation"),
+            _model("Unread", "mark_chat_unread", "conversations", "conversation", "unread=yes"),
+            _model("Templates", "quick_phrases", "messaging", "template"),
+        ),
+        _group(
+            "People",
+            _model("Clients", "group", "accounts", "client"),
+            _model("Staff", "badge", "accounts", "staff"),
+            _model("Locations", "location_on", "accounts", "location"),
+            _model("Businesses", "storefront", "accounts", "business"),
+        ),
+        _group(
+            "Delivery",
+            _model("Messages", "send", "conversations", "message"),
+            _model("Problems", "sms_failed", "conversations", "message", "state=problems"),
+            _model("Webhook events", "webhook", "messaging", "webhookevent"),
+            _model("Failed events", "report", "messaging", "webhookevent", "state=failed"),
+        ),
+        _group(
+            "Consent",
+            _model("Consent", "verified_user", "messaging", "consent"),
+            _model("Changes", "fact_check", "messaging", "consentchange"),
+        ),
+        _group(
+            "Senders & keys",
+            _model("Senders", "dialpad", "accounts", "sender"),
+            _model("API keys", "key", "accounts", "apikey"),
+        ),
+        _group(
+            "Vocabulary",
+            _model("Consent keywords", "spellcheck", "messaging", "consentkeyword"),
+            _model("Carrier codes", "menu_book", "messaging", "carriercode"),
+            collapsible=True,
+        ),
+        _group(
+            "Records",
+            _model("Attempts", "flight_takeoff", "messaging", "attempt"),
+            _model("Status changes", "timeline", "conversations", "messageevent"),
+            _model("Attachments", "attach_file", "conversations", "attachment"),
+            _model("Assignments", "assignment_ind", "conversations", "assignment"),
+            _model("Sender budgets", "speed", "messaging", "senderbudget"),
+            collapsible=True,
+        ),
+        _group(
+            "Operations",
+            {
+                "title": "Job queues",
+                "icon": "stacks",
+                "link": "/django-rq/",
+                "permission": _allowed("django_rq.view_dashboard"),
+            },
+            {"title": "API", "icon": "api", "link": reverse_lazy("docs")},
+            _model("Logins", "lock_person", "auth", "user"),
+            _model("Groups", "groups", "auth", "group"),
+        ),
+    ],
+}
