@@ -9,7 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.services import demo
+from accounts.models import Business
+from messaging.services import demo, demo_bulk
+
+MOST_MESSAGES = 20_000_000
 
 
 class Command(BaseCommand):
@@ -17,11 +20,30 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", type=Path, metavar="PATH", help="where to write (and find) the credentials")
+        parser.add_argument("--size", type=int, metavar="N", help="add about N messages, for load, instead of the demo")
+        parser.add_argument("--business", type=int, metavar="ID", help="whom --size is for (default: one of its own)")
+        parser.add_argument("--seed", type=int, default=1, help="another number gives --size another load")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo is made only where DEBUG is on.")
-        self._seed(options["json"])
+        if options["json"] or options["size"] is None:
+            self._seed(options["json"])
+        if options["size"] is not None:
+            self._load(options["size"], options["business"], options["seed"])
+
+    def _load(self, size: int, business_id: int | None, seed: int) -> None:
+        if not 1 <= size <= MOST_MESSAGES:
+            raise CommandError(f"--size must be from 1 to {MOST_MESSAGES:,}.")
+        try:
+            made = demo_bulk.load_messages(size=size, seed=seed, business_id=business_id)
+        except Business.DoesNotExist:
+            raise CommandError(f"There is no business {business_id}.") from None
+        except demo_bulk.NoSender:
+            raise CommandError(f"Business {business_id} has no sender for texts: give it one first.") from None
+        self.stdout.write(
+            f"{made.messages:,} messages in {made.clients:,} conversations of business {made.business_id} are made."
+        )
 
     def _seed(self, path: Path | None) -> None:
         known = read(path) if path else {}
