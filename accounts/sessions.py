@@ -75,7 +75,7 @@ class Sessions(OmegaViewSet):
         answer.set_cookie(
             COOKIE, token, max_age=wanted.expires_in, httponly=True, samesite="Lax", secure=not settings.DEBUG
         )
-        get_token(request._request)  # noqa: SLF001  the cookie's writes need csrftoken beside it
+        get_token(request._request)
         return answer
 
     @endpoint(

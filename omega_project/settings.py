@@ -80,7 +80,8 @@ REDIS_URL = server("REDIS_URL", embedded.redis_url)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"].update(
     CONN_MAX_AGE=None,  # one connection a thread for life: three to six times the rate of one a request
-    CONN_HEALTH_CHECKS=True,
+    # The request's middleware sees a dead connection by its socket; a health check would cost a round trip each.
+    CONN_HEALTH_CHECKS=False,
     ATOMIC_REQUESTS=False,
     DISABLE_SERVER_SIDE_CURSORS=False,
 )

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.db import OperationalError, connection, transaction
+from psycopg.adapt import AdaptersMap
 from psycopg.rows import dict_row
+from psycopg.types.string import TextLoader
 
 Row = dict[str, Any]
 Params = Mapping[str, Any] | Sequence[Any]
@@ -18,9 +20,23 @@ T = TypeVar("T")
 _RETRIED = ("40001", "40P01")  # serialization_failure, deadlock_detected
 
 
+class _LeanCursor(psycopg.Cursor[Row]):
+    """psycopg's own adapters in place of Django's: times are read in C (a third of an inbox page), JSON stays text."""
+
+    lean = AdaptersMap(psycopg.adapters)
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return self.lean
+
+
+for _name in ("json", "jsonb"):
+    _LeanCursor.lean.register_loader(_name, TextLoader)
+
+
 def _run(sql: str, params: Params, many: bool, context: dict[str, Any]) -> list[Row]:
     del many, context
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+    with connection.wrap_database_errors, _LeanCursor(connection.connection, row_factory=dict_row) as cursor:
         cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
@@ -31,9 +47,6 @@ def rows(sql: str, params: Params = ()) -> list[Row]:
     execute: Callable[..., list[Row]] = _run
     for wrapper in reversed(connection.execute_wrappers):
         execute = _wrapped(wrapper, execute)
-    if not connection.in_atomic_block:
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()
     return execute(sql, params, False, {"connection": connection, "cursor": None})
 
 
