@@ -142,6 +142,15 @@ class Client(models.Model):
     consent_sms = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
     consent_email = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
     consent_voice = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
+    merged_into = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="The client that this one was merged into: lists and look-ups leave it out.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -158,6 +167,13 @@ class Client(models.Model):
             models.Index(fields=["business", "email"], name="client_by_email", condition=~Q(email="")),
             # Read by the clients' list.
             models.Index(fields=["business", "-id"], name="client_list"),
+            # Read by the list filtered by consent, and by tag.
+            models.Index(fields=["business", "consent_sms", "-id"], name="client_list_consent_sms"),
+            models.Index(fields=["business", "consent_email", "-id"], name="client_list_consent_email"),
+            models.Index(fields=["business", "consent_voice", "-id"], name="client_list_consent_voice"),
+            GinIndex(fields=["tags"], name="client_tags"),
+            # Read by the sweep that carries stragglers to the client who was kept.
+            models.Index(fields=["merged_into"], name="client_merged", condition=Q(merged_into__isnull=False)),
             # Read by `q` of the lists and by the admin's search: any part of a name, phone or e-mail.
             GinIndex(
                 OpClass(Upper("first_name"), name="gin_trgm_ops"),
@@ -174,6 +190,36 @@ class Client(models.Model):
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+class ClientAddress(models.Model):
+    """One more address of a client, beside the phone and e-mail on its own row: what a merge left it with.
+
+    What comes in from it is this client's, where no client has it on the row itself.
+    """
+
+    class Kind(models.TextChoices):
+        PHONE = "phone"
+        EMAIL = "email"
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, models.CASCADE, related_name="other_addresses")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    address = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "client addresses"
+        constraints = [
+            # Read by what comes in from an address that is on no client's own row.
+            models.UniqueConstraint(fields=["business", "kind", "address", "client"], name="client_address_once"),
+            models.CheckConstraint(condition=Q(kind__in=["phone", "email"]), name="client_address_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
 
 
 class Sender(models.Model):

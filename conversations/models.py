@@ -365,7 +365,7 @@ class ClientMerge(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     message_ids = ArrayField(models.BigIntegerField(), default=list)
-    assignment_ids = ArrayField(models.BigIntegerField(), default=list)
+    entry_ids = models.JSONField(default=dict, help_text="By table: what of the thread moved besides the messages.")
     address_ids = ArrayField(models.BigIntegerField(), default=list)
     at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True, blank=True)
