@@ -99,6 +99,7 @@ class Conversation(BaseModel):
     """One thread per client and business, whatever the channel."""
 
     id: int
+    business_id: int
     client: ConversationClient
     location_id: int | None
     status: ConversationStatus
@@ -201,6 +202,7 @@ def conversation_object(row: dict[str, Any]) -> dict[str, Any]:
     assigned = {"id": row["assigned_to_id"], "name": row["staff_name"]} if row["assigned_to_id"] else None
     return {
         "id": row["id"],
+        "business_id": row["business_id"],
         "client": {
             "id": row["client_id"],
             "name": name or row["phone"] or row["email"],

@@ -17,7 +17,7 @@ _CONVERSATIONS = """
 WITH page AS MATERIALIZED (
     SELECT v.* {key} FROM conversations_conversation v {joins} WHERE {where} ORDER BY {order} LIMIT %(limit)s::int
 )
-SELECT v.id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v.labels, v.snoozed_until,
+SELECT v.id, v.business_id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v.labels, v.snoozed_until,
     v.first_response_at, v.created_at, v.updated_at, v.closed_at, v.last_message_at, v.assigned_to_id,
     s.name AS staff_name, c.first_name, c.last_name, c.phone, c.email, m.id AS last_id, m.channel AS last_channel,
     m.direction AS last_direction, left(m.body, 160) AS last_body, left(m.subject, 160) AS last_subject,

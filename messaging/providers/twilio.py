@@ -217,10 +217,10 @@ def read_status(form: Mapping[str, str]) -> StatusReport:
     """A status callback's form (providers.md, 3). The initial statuses are not reported."""
     raw = form.get("MessageStatus") or form.get("SmsStatus") or ""
     return StatusReport(
-        provider_message_id=form.get("MessageSid") or form.get("SmsSid") or "",
+        provider_message_id=_clean(form.get("MessageSid") or form.get("SmsSid") or ""),
         status=STATUSES.get(raw.lower(), ""),
         raw_status=raw[:32],
-        error_code=form.get("ErrorCode", "")[:32],
+        error_code=_clean(form.get("ErrorCode", ""))[:32],
     )
 
 
@@ -230,7 +230,7 @@ def read_text(form: Mapping[str, str]) -> IncomingText:
     if not sid or not form.get("From") or not form.get("To"):
         raise ValueError("The request has no MessageSid, From or To.")
     return IncomingText(
-        provider_message_id=sid[:128],
+        provider_message_id=_clean(sid)[:128],
         from_address=form["From"],
         to_address=form["To"],
         body=form.get("Body", ""),
@@ -247,6 +247,11 @@ def _media(form: Mapping[str, str]) -> list[IncomingMedia]:
         if url:
             found.append(IncomingMedia(url[:2048], form.get(f"MediaContentType{index}", "")[:255]))
     return found
+
+
+def _clean(text: str) -> str:
+    """An id as a database can hold it; Twilio's own never change by this."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _count(text: str | None, default: int, most: int) -> int:

@@ -16,6 +16,7 @@ from messaging.models import WebhookEvent
 from messaging.providers import twilio
 from messaging.services import receiving, settling, statuses
 from omega_project.lib import forms, sql
+from omega_project.lib.clean import storable
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 8
@@ -70,9 +71,13 @@ class Hook:
 
     def stored(self, key: str) -> dict[str, Any]:
         return {
-            "ev_provider": self.provider, "ev_kind": self.kind, "ev_key": key[:255], "ev_url": self.url[:2048],
-            "ev_type": self.content_type[:255], "ev_payload": self.payload,
-        }  # fmt: skip
+            "ev_provider": self.provider,
+            "ev_kind": self.kind,
+            "ev_key": storable(key)[:255],
+            "ev_url": storable(self.url)[:2048],
+            "ev_type": storable(self.content_type)[:255],
+            "ev_payload": self.payload,
+        }
 
 
 def take_text(hook: Hook) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from conversations.models import Attachment
 from conversations.services.threads import ensure_conversation, note_reopening
 from conversations.services.timeline import Gate, NewMessage, append_messages
@@ -10,11 +12,13 @@ from messaging.providers.base import IncomingText
 from messaging.services import consent, parties, vocabulary, wakeup
 from omega_project.lib import sql
 from omega_project.lib.addresses import SHORT_CODE, normalise_party
+from omega_project.lib.api.fields import REQUEST_ID
 from omega_project.lib.clean import storable
+from omega_project.lib.forms import digest
 
 _WHERE_TO = """
-SELECT s.id AS sender_id, s.business_id, b.settings, c.id AS client_id, c.is_blocked, v.id AS conversation_id,
-    v.status AS conversation_status
+SELECT s.id AS sender_id, s.business_id, b.settings::text AS settings, c.id AS client_id, c.is_blocked,
+    v.id AS conversation_id, v.status AS conversation_status
 FROM accounts_sender s JOIN accounts_business b ON b.id = s.business_id
 LEFT JOIN LATERAL (
     SELECT p.id, p.is_blocked FROM accounts_client p LEFT JOIN conversations_conversation w ON w.client_id = p.id
@@ -95,7 +99,7 @@ def _message(where: Place, provider: str) -> NewMessage:
         channel="sms",
         direction="inbound",
         status="received",
-        request_id=f"{provider}:{text.provider_message_id}"[:128],
+        request_id=_request_id(provider, text.provider_message_id),
         body=storable(text.body),
         from_address=where.sender,
         to_address=where.receiver,
@@ -107,6 +111,12 @@ def _message(where: Place, provider: str) -> NewMessage:
         is_read=bool(row["is_blocked"]),
         metadata={"keyword": where.keyword} if where.keyword else {},
     )
+
+
+def _request_id(provider: str, sid: str) -> str:
+    """The provider's own id as our request_id; its digest where it is no such thing."""
+    own = f"{provider}:{sid}"
+    return own if REQUEST_ID.match(own) else f"{provider}:{digest(sid.encode('utf-8', 'replace'))}"
 
 
 def _note_media(message_id: int, text: IncomingText) -> None:
@@ -134,4 +144,5 @@ def _hear(where: Place, message_id: int) -> str:
     )  # fmt: skip
     if where.text.keyword or not SHORT_CODE.match(where.receiver):
         return ""
-    return str((row["settings"] or {}).get(f"{where.keyword}_reply") or _REPLIES[where.keyword])
+    own = orjson.loads(row["settings"] or "{}")
+    return str(own.get(f"{where.keyword}_reply") or _REPLIES[where.keyword])

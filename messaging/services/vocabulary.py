@@ -1,7 +1,7 @@
 """The carriers' words as data, read from the database and kept for a minute in each process."""
 
-import re
 import time
+import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +9,6 @@ from messaging.models import CarrierCode, ConsentKeyword
 
 _KEPT_SECONDS = 60.0
 _cache: dict[str, tuple[float, Any]] = {}
-_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 class Meaning(NamedTuple):
@@ -49,8 +48,20 @@ def meaning_of(provider: str, code: str, detail: str = "") -> Meaning:
 
 
 def keyword_in(body: str) -> str:
-    """`stop`, `start` or `help` where the whole message is such a word, any case, punctuation aside; else empty."""
+    """`stop`, `start` or `help` where the whole message is such a word, any case, punctuation aside; else empty.
+
+    A stop with an emoji beside it is a stop; to start again takes the bare word.
+    """
     if len(body) > 64:
         return ""
     words = _kept("keywords", lambda: dict(ConsentKeyword.objects.values_list("word", "kind")))
-    return str(words.get(_PUNCTUATION.sub("", body).upper(), ""))
+    kind = str(words.get(_bare(body, "PZC").upper(), ""))
+    if kind:
+        return kind
+    return "stop" if words.get(_bare(body, "PZCSM").upper()) == ConsentKeyword.Kind.STOP else ""
+
+
+def _bare(text: str, categories: str) -> str:
+    """`text` without what stands around it of these Unicode categories (P punctuation, Z spaces, S symbols …)."""
+    kept = [place for place, char in enumerate(text) if unicodedata.category(char)[0] not in categories]
+    return text[kept[0] : kept[-1] + 1] if kept else ""
