@@ -95,10 +95,11 @@ class Run:
         """What run.json says, and nobody else's: see docs/running.md for the meaning of each key."""
         seeded = files.read_json(self.home / "demo.json") if demo.is_debug(self.environment) else {}
         prefix = self.environment.get("OMEGA_URL_PREFIX", "omega/").strip("/")
-        base_url = f"http://127.0.0.1:{self.port}" + (f"/{prefix}" if prefix else "")
+        origin = f"http://127.0.0.1:{self.port}"
+        base_url = origin + (f"/{prefix}" if prefix else "")
         return {
             "base_url": base_url,
-            "admin_url": f"{base_url}/admin/",
+            "admin_url": f"{origin}/admin/",
             "admin_username": seeded.get("admin_username"),
             "admin_password": seeded.get("admin_password"),
             "platform_api_key": seeded.get("platform_api_key"),
