@@ -1,5 +1,7 @@
 """Django's entry to the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.conf import settings
 
@@ -20,3 +22,4 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         registry.register("twilio", make_twilio)
+        import_module("messaging.receivers")

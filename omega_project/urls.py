@@ -27,8 +27,9 @@ api: list[Any] = [
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("", include("messaging.urls")),
+    path("", include("accounts.urls")),  # before conversations: clients/sync is no client's path
     path("", include("conversations.urls")),
-    path("", include("accounts.urls")),
+    path("admin", RedirectView.as_view(url="/admin/")),  # who types the prefix too finds the door all the same
     re_path("^.*$", unknown_path),
 ]
 urlpatterns = [
