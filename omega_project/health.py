@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rq import Worker
 
 from omega_project import heartbeat
 from omega_project.lib import jobs, sql
@@ -124,7 +123,7 @@ def _oldest_due() -> dict[str, Any]:
 
 
 def _workers() -> dict[str, Any]:
-    alive = len(Worker.all(connection=_line()))
+    alive = jobs.workers_alive(_line())
     return {"status": "ok" if alive else "error", "alive": alive}
 
 

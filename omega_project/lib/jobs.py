@@ -25,6 +25,9 @@ _TIMEOUT_SECONDS = 0.1
 _REST_SECONDS = 1.0
 _KICK_SECONDS = 5
 _JOB_SECONDS = 120
+# The scheduler's beats come every second and go round the workers: one that took none for so long is gone.
+_WORKERS = "omega:workers"
+_ALIVE_SECONDS = 60.0
 
 
 class _Line:
@@ -129,12 +132,21 @@ class OmegaWorker(SimpleWorker):
     stopping = False
 
     def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+        self._say_alive()
         drop_dead_connection()
         try:
             return super().perform_job(*args, **kwargs)
         finally:
             if connection.in_atomic_block:
                 connection.close()
+
+    def _say_alive(self) -> None:
+        """RQ registers a worker once, at its start: after a flush of Redis nobody would know of it any more."""
+        now = time.time()
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(_WORKERS, {self.name: now})
+            pipeline.zremrangebyscore(_WORKERS, 0, now - _ALIVE_SECONDS)
+            pipeline.execute()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         type(self).stopping = True
@@ -145,9 +157,14 @@ class OmegaWorker(SimpleWorker):
         super().request_force_stop(signum, frame)
 
 
+def workers_alive(line: Redis) -> int:
+    """How many workers took a job within the last minute."""
+    return int(line.zcount(_WORKERS, time.time() - _ALIVE_SECONDS, "+inf"))
+
+
 def is_stopping() -> bool:
     """True once this worker was asked to stop (SIGTERM, SIGINT): a drain ends after what it has in hand."""
     return OmegaWorker.stopping
 
 
-__all__ = ["OmegaWorker", "enqueue", "is_stopping", "kick", "kicked", "redis_failed", "redis_line"]
+__all__ = ["OmegaWorker", "enqueue", "is_stopping", "kick", "kicked", "redis_failed", "redis_line", "workers_alive"]
