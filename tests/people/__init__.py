@@ -1,0 +1,1 @@
+"""Clients, staff and locations: lists, syncs, CSV and merges."""
