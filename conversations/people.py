@@ -3,17 +3,20 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations import serializers as shapes
-from conversations.services import people, reading
+from conversations.services import merging, people, reading
 from omega_project.lib.api import pagination
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound
+from omega_project.lib.api.fields import QueryId, Text
 
 ConsentName = Literal["opted_in", "opted_out", "unknown"]
+_CHANNELS = ("sms", "email", "voice")
+_STATES = ("opted_in", "opted_out", "unknown")
 
 
 class ConsentObject(BaseModel):
@@ -58,8 +61,19 @@ class ClientPage(shapes.Page):
     results: list[Client]
 
 
+def _consent(value: str) -> str:
+    channel, _, state = value.partition(":")
+    if channel not in _CHANNELS or state not in _STATES:
+        raise ValueError("must be sms, email or voice, a colon, and opted_in, opted_out or unknown: sms:opted_out")
+    return value
+
+
 class ClientsQuery(pagination.PageQuery):
-    q: Annotated[str, Field(max_length=200)] | None = None
+    q: Annotated[Text, Field(max_length=200, description="Words of the name, phone or e-mail.")] | None = None
+    tag: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    location_id: Annotated[QueryId, Field(description="The client's home location.")] | None = None
+    has_conversation: bool | None = None
+    consent: Annotated[str, AfterValidator(_consent), Field(description="Such as sms:opted_out.")] | None = None
 
 
 def client_object(row: dict[str, Any]) -> dict[str, Any]:
@@ -98,14 +112,27 @@ class Clients(OmegaViewSet):
         query: ClientsQuery = given.query
         scope = f"clients:{business_id}"
         cursor = pagination.decode(query.cursor, scope)
-        narrowing = reading.Narrowing(["c.business_id = %(business)s::bigint"], {"business": business_id})
-        people.matching(narrowing, query.q)
+        narrowing = self._narrowing(query, business_id)
         total = people.count_clients(narrowing) if query.include_total else None
         rows = people.client_rows(narrowing, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
             request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total
         )
         return Response({**links, "results": [client_object(row) for row in rows]})
+
+    def _narrowing(self, query: ClientsQuery, business_id: int) -> reading.Narrowing:
+        narrowing = people.clients_of(business_id)
+        people.matching(narrowing, query.q)
+        if query.tag is not None:
+            narrowing.add("c.tags @> ARRAY[%(tag)s::varchar]", tag=query.tag)
+        if query.location_id is not None:
+            narrowing.add("c.home_location_id = %(location)s::bigint", location=query.location_id)
+        if query.has_conversation is not None:
+            narrowing.add(people.HAS_CONVERSATION if query.has_conversation else f"NOT {people.HAS_CONVERSATION}")
+        if query.consent is not None:
+            channel, _, state = query.consent.partition(":")
+            narrowing.add(f"c.consent_{channel} = %(state)s::varchar", state=state)
+        return narrowing
 
     @endpoint(
         summary="Get detailed client profile and conversation information",
@@ -115,12 +142,25 @@ class Clients(OmegaViewSet):
         errors=(403, 404),
     )
     def retrieve(self, request: Request, given: Given, business_id: int, client_id: int) -> Response:
-        narrowing = reading.Narrowing(["c.business_id = %(business)s::bigint"], {"business": business_id})
-        narrowing.add("c.id = %(client)s::bigint", client=client_id)
-        found = people.client_rows(narrowing, limit=1)
-        if not found:
-            raise NotFound("There is no such client in this business.")
-        row = reading.conversation_row(business_id=business_id, client_id=client_id)
-        conversation = shapes.conversation_object(row) if row else None
-        stats = people.client_stats(row["id"]) if row else people.NO_STATS
-        return Response(client_object(found[0]) | {"conversation": conversation, "stats": stats})
+        return Response(client_profile(business_id, client_id))
+
+
+def client_profile(business_id: int, client_id: int) -> dict[str, Any]:
+    """A ClientProfile. 404 where there is none; for a merged client it names the one that was kept, and the merge."""
+    narrowing = people.clients_of(business_id)
+    narrowing.add("c.id = %(client)s::bigint", client=client_id)
+    found = people.client_rows(narrowing, limit=1)
+    if not found:
+        raise _no_client(business_id, client_id)
+    row = reading.conversation_row(business_id=business_id, client_id=client_id)
+    conversation = shapes.conversation_object(row) if row else None
+    stats = people.client_stats(row["id"]) if row else people.NO_STATS
+    return client_object(found[0]) | {"conversation": conversation, "stats": stats}
+
+
+def _no_client(business_id: int, client_id: int) -> NotFound:
+    merge = merging.living_merge(business_id, client_id)
+    if merge is None:
+        return NotFound("There is no such client in this business.")
+    sentence = f"Client {client_id} was merged into client {merge.kept_id}."
+    return NotFound(sentence, merged_into=merge.kept_id, merge_id=merge.pk)

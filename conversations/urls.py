@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations import people, thread_views, views
+from conversations import merges, people, staff, thread_views, views
 
 CLIENT = "businesses/<str:business_id>/clients/<str:client_id>"
 THREAD = f"{CLIENT}/conversations/<str:conversation_id>"
@@ -21,5 +21,9 @@ urlpatterns = [
     path("conversations/<str:conversation_id>/messages/search", thread_views.Timeline.as_view({"get": "search_by_id"})),
     path("businesses/<str:business_id>/clients", people.Clients.as_view({"get": "list"})),
     path(CLIENT, people.Clients.as_view({"get": "retrieve"})),
+    path(f"{CLIENT}/merge", merges.Merges.as_view({"post": "create"})),
+    path(f"{CLIENT}/merges/<str:merge_id>/undo", merges.Merges.as_view({"post": "undo"})),
+    path("businesses/<str:business_id>/staffs", staff.Staffs.as_view({"get": "list"})),
+    path("businesses/<str:business_id>/staffs/<str:staff_id>", staff.Staffs.as_view({"get": "retrieve"})),
     path("media/<str:token>", views.media, name="media"),
 ]
