@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from redis.exceptions import RedisError
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.exceptions import AuthenticationFailed
@@ -91,10 +92,14 @@ class CookieAuthentication(BaseAuthentication):
         return None, found
 
 
+def _nothing(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
 def _require_csrf(request: Request) -> None:
-    check = CSRFCheck(lambda _: None)
+    check = CSRFCheck(_nothing)
     check.process_request(request)
-    reason = check.process_view(request, None, (), {})
+    reason = check.process_view(request, _nothing, (), {})
     if reason:
         raise Forbidden(f"The cookie needs the CSRF token in the header X-CSRFToken: {reason}")
 

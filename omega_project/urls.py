@@ -7,11 +7,20 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from rest_framework.negotiation import DefaultContentNegotiation
 
 from omega_project.health import Health
 
 admin.site.site_header = admin.site.site_title = "omega"
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI document: JSON, as all that the API says; YAML for who accepts nothing else."""
+
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
+    content_negotiation_class = DefaultContentNegotiation
 
 
 def unknown_path(request: HttpRequest) -> HttpResponse:
@@ -23,7 +32,7 @@ api: list[Any] = [
     path("health", Health.as_view({"get": "alive"})),
     path("health/db", Health.as_view({"get": "database"})),
     path("health/ready", Health.as_view({"get": "ready"})),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", Schema.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
     path("", include("messaging.urls")),

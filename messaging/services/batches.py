@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from conversations.models import Message
-from conversations.services.timeline import append_messages
+from conversations.services.timeline import NewMessage, append_messages
 from messaging.services import parties, sending, wakeup
 from messaging.services.sending import Accepted, Decision, TextToQueue
 from omega_project.lib import sql
@@ -74,7 +75,7 @@ def _flush(run: list[_Plain], results: list[Result | None]) -> None:
         return
     messages = [sending.row_of(plain.text, plain.decision) for plain in run]
     threads = sorted({message.conversation_id for message in messages})
-    stored = sql.in_transaction(lambda: (_lock(threads), append_messages(messages))[1])
+    stored = sql.in_transaction(lambda: _append(threads, messages))
     for place, (plain, message) in enumerate(zip(run, messages, strict=True)):
         results[plain.place] = _answer(plain.text, message.request_id, stored.get(place))
     for priority in {m.priority for m in messages if m.status == Message.Status.QUEUED}:
@@ -85,9 +86,10 @@ def _flush(run: list[_Plain], results: list[Result | None]) -> None:
 _LOCK = "SELECT id FROM conversations_conversation WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 
-def _lock(threads: list[int]) -> None:
-    """Lock the threads in one order: two batches that cross do not deadlock."""
+def _append(threads: list[int], messages: list[NewMessage]) -> dict[int, dict[str, Any]]:
+    """Append behind the threads' locks, taken in one order: two batches that cross do not deadlock."""
     sql.rows(_LOCK, {"ids": threads})
+    return append_messages(messages)
 
 
 def _answer(text: TextToQueue, request_id: str, stored: dict[str, int | str] | None) -> Result:

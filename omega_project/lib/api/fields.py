@@ -16,6 +16,8 @@ from omega_project.lib.clean import is_storable
 BIGINT_MAX = 2**63 - 1
 METADATA_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
+# A NUL as JSON writes it; a backslash that is itself escaped before `u0000` is mere text.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NATIONAL = re.compile(r"^(?:[ ().\-/]*\d){4,15}[ ().\-/]*\Z", re.ASCII)
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?\Z", re.ASCII)
 
@@ -83,7 +85,7 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("must be a JSON object") from None
     if len(encoded) > METADATA_BYTES:
         raise ValueError("must be at most 16 KiB as JSON")
-    if b"\\u0000" in encoded:
+    if _NUL.search(encoded):
         raise ValueError("must not contain NUL characters")
     return value
 
