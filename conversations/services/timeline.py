@@ -86,7 +86,7 @@ ins AS (
         sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
         media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
         clock_timestamp(), sent_at, delivered_at, decision, metadata
-    FROM input {from_gate}
+    FROM input {where_gate}
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
         is_read
@@ -114,12 +114,12 @@ ins AS (
         snoozed_until = CASE WHEN s.unread > 0 THEN NULL ELSE c.snoozed_until END,
         closed_at = CASE WHEN s.unread > 0 THEN NULL ELSE c.closed_at END,
         updated_at = clock_timestamp()
-    FROM summary s WHERE c.id = s.conversation_id
+    FROM summary s WHERE c.id = s.conversation_id AND c.id = ANY(%(threads)s::bigint[])
 )
 SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
 FROM ins JOIN input ON input.new_id = ins.id
 """
-_PLAIN = _APPEND.format(columns=_COLUMNS, gate="", from_gate="")
+_PLAIN = _APPEND.format(columns=_COLUMNS, gate="", where_gate="")
 
 
 def new_request_id() -> str:
@@ -147,10 +147,14 @@ def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[in
     A row whose `request_id` or provider's id its business already has is left out of the answer. An unread inbound
     one reopens its conversation. With a `gate`, nothing is written where its insert was not new.
     """
-    params: dict[str, Any] = {"rows": orjson.dumps(rows).decode()}
+    # The threads are named besides: the planner cannot guess how few rows the JSON holds, and would scan the table.
+    threads = list({row.conversation_id for row in rows})
+    params: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "threads": threads}
     if gate is None:
         found = sql.rows(_PLAIN, params)
     else:
-        statement = _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate.sql}),", from_gate=", gate")
+        statement = _APPEND.format(
+            columns=_COLUMNS, gate=f"gate AS ({gate.sql}),", where_gate="WHERE EXISTS (SELECT 1 FROM gate)"
+        )
         found = sql.rows(statement, params | gate.params)
     return {row["ord"]: row for row in found}
