@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.functional import lazystr
 
+UNREAD, PROBLEMS, FAILED = "unread=yes", "state=problems", "state=failed"
+
 
 def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
@@ -15,10 +17,27 @@ def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
 def _model(title: str, icon: str, app: str, model: str, query: str = "") -> dict[str, Any]:
     """A link to a model's list for those who may see it."""
     link: Any = reverse_lazy(f"admin:{app}_{model}_changelist")
-    item = {"title": title, "icon": icon, "link": link, "permission": _allowed(f"{app}.view_{model}")}
-    if query:
-        item["link"] = lazystr(_WithQuery(link, query))
-    return item
+    return {
+        "title": title,
+        "icon": icon,
+        "link": lazystr(_WithQuery(link, query)) if query else link,
+        "permission": _allowed(f"{app}.view_{model}"),
+        "active": _is_here(link, query),
+    }
+
+
+def _is_here(link: Any, query: str) -> Callable[[HttpRequest], bool]:
+    """Whether the page is this list or one of its records; a list under a query is not the list without."""
+    name, _, value = query.partition("=")
+
+    def is_here(request: HttpRequest) -> bool:
+        if not request.path.startswith(str(link)):
+            return False
+        if query:
+            return request.GET.get(name) == value
+        return not any(f"{one}={request.GET[one]}" in {UNREAD, PROBLEMS, FAILED} for one in request.GET)
+
+    return is_here
 
 
 class _WithQuery:
@@ -42,7 +61,7 @@ SIDEBAR: dict[str, Any] = {
         _group(
             "Inbox",
             _model("Conversations", "forum", "conversations", "conversation"),
-            _model("Unread", "mark_chat_unread", "conversations", "conversation", "unread=yes"),
+            _model("Unread", "mark_chat_unread", "conversations", "conversation", UNREAD),
             _model("Templates", "quick_phrases", "messaging", "template"),
         ),
         _group(
@@ -55,9 +74,9 @@ SIDEBAR: dict[str, Any] = {
         _group(
             "Delivery",
             _model("Messages", "send", "conversations", "message"),
-            _model("Problems", "sms_failed", "conversations", "message", "state=problems"),
+            _model("Problems", "sms_failed", "conversations", "message", PROBLEMS),
             _model("Webhook events", "webhook", "messaging", "webhookevent"),
-            _model("Failed events", "report", "messaging", "webhookevent", "state=failed"),
+            _model("Failed events", "report", "messaging", "webhookevent", FAILED),
         ),
         _group(
             "Consent",
@@ -68,6 +87,7 @@ SIDEBAR: dict[str, Any] = {
             "Senders & keys",
             _model("Senders", "dialpad", "accounts", "sender"),
             _model("API keys", "key", "accounts", "apikey"),
+            _model("Tokens", "token", "accounts", "accesstoken"),
         ),
         _group(
             "Vocabulary",
@@ -81,6 +101,9 @@ SIDEBAR: dict[str, Any] = {
             _model("Status changes", "timeline", "conversations", "messageevent"),
             _model("Attachments", "attach_file", "conversations", "attachment"),
             _model("Assignments", "assignment_ind", "conversations", "assignment"),
+            _model("Notifications", "notifications", "conversations", "notification"),
+            _model("Merges of clients", "call_merge", "conversations", "clientmerge"),
+            _model("Further addresses", "contact_phone", "accounts", "clientaddress"),
             _model("Sender budgets", "speed", "messaging", "senderbudget"),
             collapsible=True,
         ),
