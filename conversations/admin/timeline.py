@@ -1,0 +1,115 @@
+"""A conversation's timeline as the admin shows it: rows made ready for the template, one bubble each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.template.loader import render_to_string
+from django.utils.html import strip_tags
+
+from conversations.admin.words import CHANNEL_ICONS, DELIVERY, Delivery
+from conversations.media_links import link_for
+from conversations.services.reading import Narrowing, Order, message_rows
+
+PAGE = 50
+_NEWEST_FIRST = Order("m.id", "bigint", descending=True, tie="m.id")
+_SAFE_SCHEMES = ("http://", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One attachment: `url` empty where there is nothing to open, `is_picture` where it is shown in the bubble."""
+
+    url: str
+    name: str
+    status: str
+    is_picture: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the timeline. `rev` changes with whatever of it can change."""
+
+    row: dict[str, Any]
+    kind: str
+    icon: str
+    text: str
+    author: str
+    look: Delivery
+    reason: str
+    media: list[Media]
+    rev: str
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of the timeline, oldest first. `before` is the cursor of the older ones, None where there are none."""
+
+    entries: list[Entry]
+    before: int | None
+
+
+def page_before(conversation_id: int, staff: dict[int, str], before: int | None = None) -> Page:
+    """The last entries, or the last before an id; one query, and one more for media."""
+    narrowing = _of(conversation_id)
+    if before is not None:
+        narrowing.add("m.id < %(before)s::bigint", before=before)
+    rows = message_rows(narrowing, _NEWEST_FIRST, limit=PAGE + 1)
+    shown = rows[:PAGE]
+    older = shown[-1]["id"] if len(rows) > PAGE else None
+    return Page([_entry(row, staff) for row in reversed(shown)], older)
+
+
+def changed_since(conversation_id: int, staff: dict[int, str], after: int, watched: list[int]) -> list[Entry]:
+    """Entries behind an id, and the watched ones as they are now; oldest first."""
+    narrowing = _of(conversation_id)
+    narrowing.add("(m.id > %(after)s::bigint OR m.id = ANY(%(watched)s::bigint[]))", after=after, watched=watched)
+    rows = message_rows(narrowing, _NEWEST_FIRST, limit=4 * PAGE)
+    return [_entry(row, staff) for row in reversed(rows)]
+
+
+def rendered(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Entries for the page's script: id, revision and HTML."""
+    return [
+        {
+            "id": entry.row["id"],
+            "rev": entry.rev,
+            "html": render_to_string("admin/omega_lib/entry.html", {"entry": entry}).strip(),
+        }
+        for entry in entries
+    ]
+
+
+def _of(conversation_id: int) -> Narrowing:
+    return Narrowing(["m.conversation_id = %(conversation)s::bigint"], {"conversation": conversation_id})
+
+
+def _entry(row: dict[str, Any], staff: dict[int, str]) -> Entry:
+    metadata = orjson.loads(row["metadata"] or "{}")
+    media = [_media(item) for item in row["media"]]
+    look = DELIVERY[row["status"]]
+    waits = any(item.status == "pending" for item in media)
+    outbound = row["direction"] == "outbound"
+    return Entry(
+        row=row,
+        kind=row["channel"] if row["direction"] == "internal" else row["direction"],
+        icon=CHANNEL_ICONS.get(row["channel"], "chat_bubble"),
+        text=row["body"] or strip_tags(row["html"]).strip(),
+        author=staff.get(row["staff_id"] or 0, "") or str(metadata.get("admin_user", "")),
+        look=look,
+        reason=row["error_message"] or look.sentence,
+        media=media,
+        rev="/".join([row["status"], row["error_code"], str(row["is_read"]), *(item.status for item in media)]),
+        is_live=(outbound and not look.is_final) or waits or not row["is_read"],
+    )
+
+
+def _media(item: dict[str, Any]) -> Media:
+    stored = item["status"] == "stored"
+    source = item["source_url"] or ""
+    url = link_for(item["id"]) if stored else ""
+    if item["status"] == "linked" and source.lower().startswith(_SAFE_SCHEMES):  # javascript: is a URL too
+        url = source
+    name = item["name"] or source.rsplit("/", 1)[-1] or "file"
+    return Media(url, name, item["status"], stored and (item["content_type"] or "").startswith("image/"))

@@ -1,0 +1,44 @@
+"""How the admin shows the thread's vocabulary: a word, an icon and a tone for each value; tables, no if-chains."""
+
+from typing import NamedTuple
+
+CONVERSATION_TONES = {"open": "success", "pending": "warning", "snoozed": "info", "closed": "default"}
+CHANNEL_ICONS = {
+    "sms": "sms",
+    "email": "mail",
+    "voice": "call",
+    "note": "sticky_note_2",
+    "activity": "history",
+}
+
+
+class Delivery(NamedTuple):
+    """How a message's status looks; `is_final` where no report can change it any more."""
+
+    icon: str
+    tone: str
+    sentence: str
+    is_final: bool = False
+
+
+DELIVERY = {
+    "scheduled": Delivery("schedule", "info", "Waits for its time."),
+    "queued": Delivery("hourglass_top", "info", "Waits to be sent."),
+    "sending": Delivery("upload", "info", "Is being handed to the provider."),
+    "unknown": Delivery("help", "warning", "Nobody knows yet whether the provider took it."),
+    "sent": Delivery("check", "default", "The provider took it; no report of delivery yet."),
+    "delivered": Delivery("done_all", "default", "Delivered.", is_final=True),
+    "read": Delivery("done_all", "success", "Delivered and read.", is_final=True),
+    "failed": Delivery("error", "danger", "It did not go."),
+    "undelivered": Delivery("error", "danger", "The carrier did not deliver it."),
+    "blocked": Delivery("block", "danger", "Never handed to a provider.", is_final=True),
+    "canceled": Delivery("cancel", "default", "Taken back before it went.", is_final=True),
+    "received": Delivery("inbox", "default", "Received.", is_final=True),
+}
+STATUS_TONES = {status: look.tone for status, look in DELIVERY.items()} | {"delivered": "success"}
+
+
+def initials(name: str) -> str:
+    """Up to two letters that stand for a person; “#” for a bare number."""
+    words = [word for word in name.split() if word[0].isalpha()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "#"
