@@ -1,0 +1,122 @@
+"""Webhook events in the admin: the inbox of what providers told us, raw, read only, and replayed by hand."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import ModelAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from unfold.decorators import display
+
+from conversations.admin.records import link
+from messaging.models import WebhookEvent
+from messaging.services.intake import replay_event
+from omega_project.lib import forms
+from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
+
+MOST_SHOWN = 20_000
+TONES = {"pending": "warning", "processed": "success", "failed": "danger", "ignored": "default"}
+
+
+class EventStateFilter(SimpleListFilter):
+    """Only what an index serves."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        return [("failed", "Failed"), ("waiting", "To be tried again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "failed":
+            return queryset.filter(status="failed")
+        if self.value() == "waiting":
+            return queryset.filter(status__in=("pending", "failed"), next_attempt_at__isnull=False)
+        return queryset
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
+    list_display = ("shown_event", "shown_status", "shown_error", "attempts", "shown_message", "shown_at")
+    list_filter = (EventStateFilter,)
+    exact_numbers = ("pk", "message_id")
+    search_help_text = "An event's or a message's id"
+    ordering = ("-id",)
+    sortable_by = ()
+    list_fullwidth = True
+    actions = ("replay_selected",)
+    post_actions = (PostAction("replay", "Replay", "replay", "primary"),)
+    fields = (
+        ("provider", "kind"), ("shown_status", "attempts"), "error", ("shown_message", "business"),
+        ("received_at", "processed_at", "next_attempt_at"), "shown_form", "shown_payload", "url",
+        ("content_type", "dedupe_key"),
+    )  # fmt: skip
+    readonly_fields = ("shown_status", "shown_message", "shown_form", "shown_payload")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        match = request.resolver_match
+        found = super().get_queryset(request)
+        return found.defer("payload") if match and match.url_name == "messaging_webhookevent_changelist" else found
+
+    def replay(self, request: HttpRequest, obj: WebhookEvent) -> None:
+        self._replay(request, [obj])
+
+    @admin.action(description="Replay", permissions=["act"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._replay(request, queryset.order_by("id")[:200])
+
+    def _replay(self, request: HttpRequest, chosen: Iterable[WebhookEvent]) -> None:
+        """Replay in the order of arrival, and tell what became of each."""
+        for event in chosen:
+            replay_event(event_id=event.pk)
+            event.refresh_from_db(fields=["status", "error", "message"])
+            self.log_change(request, event, f"Replayed: {event.status}.")
+            if event.status == "processed":
+                message = f" See message {event.message_id}." if event.message_id else ""
+                tell(request, [f"Event {event.pk} was processed.{message}"])
+            else:
+                tell(request, [f"Event {event.pk} failed again: {event.error}"], messages.ERROR)
+
+    @display(description="event")
+    def shown_event(self, obj: WebhookEvent) -> str:
+        return f"#{obj.pk} {obj.provider} {obj.kind}"
+
+    @display(description="status", label=TONES)
+    def shown_status(self, obj: WebhookEvent) -> tuple[str, str]:
+        return obj.status, obj.get_status_display()
+
+    @display(description="error")
+    def shown_error(self, obj: WebhookEvent) -> str:
+        return obj.error[:120] or "-"
+
+    @display(description="message")
+    def shown_message(self, obj: WebhookEvent) -> str:
+        return link("conversations_message", obj.message_id, f"#{obj.message_id}")
+
+    @display(description="received")
+    def shown_at(self, obj: WebhookEvent) -> str:
+        return moment(obj.received_at)
+
+    @display(description="what it says")
+    def shown_form(self, obj: WebhookEvent) -> str:
+        return render_to_string("admin/omega_lib/event_form.html", {"fields": _fields(obj)})
+
+    @display(description="as it came")
+    def shown_payload(self, obj: WebhookEvent) -> str:
+        raw = bytes(obj.payload)
+        context = {"text": raw[:MOST_SHOWN].decode("utf-8", "backslashreplace"), "size": len(raw), "most": MOST_SHOWN}
+        return render_to_string("admin/omega_lib/event_payload.html", context)
+
+
+def _fields(event: WebhookEvent) -> list[tuple[str, str]]:
+    """The payload's fields where it is a form; none where it cannot be read as one."""
+    if "json" in event.content_type or "multipart" in event.content_type:
+        return []
+    try:
+        found, _ = forms.parse(bytes(event.payload), event.content_type)
+    except ValueError:
+        return []
+    return sorted(found.items())

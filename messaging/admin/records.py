@@ -1,0 +1,40 @@
+"""Transport's own records, read only: attempts and the senders' budgets."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from conversations.admin.records import OfMessageAdmin
+from messaging.models import Attempt, SenderBudget
+from omega_project.lib.admin import ReadOnlyAdmin, moment
+
+
+@admin.register(Attempt)
+class AttemptAdmin(OfMessageAdmin):
+    list_display = ("shown_try", "shown_message", "shown_outcome", "http_status", "code", "worker", "shown_at")
+
+    @display(description="attempt")
+    def shown_try(self, obj: Attempt) -> str:
+        return f"#{obj.pk}, try {obj.number}"
+
+    @display(
+        description="outcome",
+        label={"accepted": "success", "retry": "warning", "failed": "danger", "unknown": "warning"},
+    )
+    def shown_outcome(self, obj: Attempt) -> tuple[str, str]:
+        return obj.outcome, obj.get_outcome_display()
+
+    @display(description="begun")
+    def shown_at(self, obj: Attempt) -> str:
+        return moment(obj.started_at)
+
+
+@admin.register(SenderBudget)
+class SenderBudgetAdmin(ReadOnlyAdmin):
+    list_display = ("sender", "tokens", "shown_at")
+    list_select_related = ("sender",)
+    ordering = ("pk",)
+    sortable_by = ()
+
+    @display(description="refilled")
+    def shown_at(self, obj: SenderBudget) -> str:
+        return moment(obj.refilled_at)

@@ -1,0 +1,106 @@
+"""The words that are data: templates, consent keywords, carriers' codes. Editing one counts within a minute."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from accounts.admin.businesses import OfBusinessAdmin
+from accounts.admin.filters import BusinessFilter
+from messaging.models import CarrierCode, ConsentKeyword, Template
+from messaging.services import vocabulary
+from messaging.services.templates import variables_of
+from omega_project.lib.admin import OmegaAdmin
+
+
+class VocabularyAdmin(OmegaAdmin):
+    """Small tables that every process keeps for a minute; this one forgets at once."""
+
+    is_removable = True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: "forms.ModelForm[Any]", change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        vocabulary.forget()
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        super().delete_model(request, obj)
+        vocabulary.forget()
+
+
+class KeywordForm(forms.ModelForm):
+    def clean_word(self) -> str:
+        word = re.sub(r"[\W_]+", "", self.cleaned_data["word"]).upper()
+        if not word:
+            raise ValidationError("This must have a letter or a digit: texts are compared without spaces and signs.")
+        return word
+
+
+@admin.register(ConsentKeyword)
+class ConsentKeywordAdmin(VocabularyAdmin):
+    form = KeywordForm
+    list_display = ("word", "shown_kind")
+    list_filter = ("kind",)
+    search_fields = ("word",)
+    ordering = ("kind", "word")
+
+    @display(description="what it does", label={"stop": "danger", "start": "success", "help": "info"})
+    def shown_kind(self, obj: ConsentKeyword) -> tuple[str, str]:
+        return obj.kind, obj.get_kind_display()
+
+
+@admin.register(CarrierCode)
+class CarrierCodeAdmin(VocabularyAdmin):
+    list_display = ("code", "provider", "shown_handling", "meaning")
+    list_filter = ("handling", "provider")
+    search_fields = ("code", "meaning")
+    ordering = ("provider", "code")
+
+    @display(
+        description="handling",
+        label={
+            "retry": "info",
+            "retry_once": "info",
+            "permanent": "danger",
+            "configuration": "warning",
+            "opted_out": "danger",
+        },
+    )
+    def shown_handling(self, obj: CarrierCode) -> tuple[str, str]:
+        return obj.handling, obj.get_handling_display()
+
+
+class TemplateForm(forms.ModelForm):
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"].replace("\r\n", "\n")
+        rest = re.sub(r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}", "", body)
+        if "{{" in rest or "}}" in rest:
+            raise ValidationError("A variable stands as {{ name }}: letters, digits and _ between two pairs of braces.")
+        return body
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("channel") == "email" and not cleaned.get("subject"):
+            self.add_error("subject", "An e-mail needs a subject.")
+        return cleaned
+
+
+@admin.register(Template)
+class TemplateAdmin(OfBusinessAdmin):
+    form = TemplateForm
+    is_removable = True
+    list_display = ("name", "business", "channel", "language", "shown_variables")
+    list_filter = (BusinessFilter, "channel")
+    search_fields = ("name",)
+    fieldsets = (
+        (None, {"fields": (("name", "business"), ("channel", "language"), "subject", "body")}),
+        ("Kept by omega", {"classes": ("collapse",), "fields": (("created_at", "updated_at"),)}),
+    )
+
+    @display(description="variables")
+    def shown_variables(self, obj: Template) -> str:
+        return ", ".join(variables_of(f"{obj.subject} {obj.body}")) or "-"
