@@ -1,0 +1,96 @@
+"""One walk through a real browser: log in, read, write, and see the answer come in without a reload."""
+
+from threading import Thread
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from playwright.sync_api import expect, sync_playwright
+
+from conversations.models import Message
+from tests.admin.world import EVIL, a_thread, hears
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Texts and the parts that messaging/segments.py cuts them into; the page's own count must be the same.
+SEGMENTS = [("a" * 160, 1), ("a" * 161, 2), ("€" * 80, 1), ("€" * 81, 2), ("ж" * 70, 1), ("ж" * 71, 2), ("😀" * 67, 3)]
+
+
+def aside(work):
+    """Run `work` in a thread of its own: Playwright's event loop keeps Django's ORM out of this one."""
+    found = []
+
+    def run():
+        try:
+            found.append(work())
+        finally:
+            connections.close_all()
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+@pytest.fixture
+def page(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        made = browser.new_page(timezone_id="Europe/Berlin")
+        made.set_default_timeout(10_000)
+        yield made
+        browser.close()
+
+
+@pytest.fixture
+def thread(transactional_db):
+    """A client's open conversation, in a database that the server's threads see too."""
+
+    def work():
+        User.objects.create_superuser("olga", "olga@example.com", "pass")
+        return a_thread(said="Is the sauna open?")
+
+    return aside(work)
+
+
+def log_in(page, url):
+    page.goto(url)
+    page.fill("input[name=username]", "olga")
+    page.fill("input[name=password]", "pass")
+    page.click("button[type=submit]")
+
+
+def test_a_reply_is_written_and_its_answer_comes_in(live_server, thread, page):
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    log_in(page, f"{live_server.url}/admin/conversations/conversation/")
+    page.click("text=Is the sauna open?")
+    timeline = page.locator("#entries")
+    expect(timeline.locator(".om-day")).to_have_count(1)
+
+    box, send = page.locator("#reply-body"), page.locator("#reply-send")
+    expect(send).to_be_disabled()
+    for text, parts in SEGMENTS:
+        box.fill(text)
+        expect(page.locator("#reply-counter")).to_contain_text(f" {parts} segment")
+    box.fill(f"Until nine {EVIL}")
+    send.dblclick()
+    expect(timeline.locator(".om-entry--outbound")).to_have_count(1)
+    expect(timeline).to_contain_text(f"Until nine {EVIL}")
+    expect(box).to_have_value("")
+
+    box.fill("half a sen")
+    aside(lambda: hears(thread, "Great, thanks!"))
+    aside(lambda: Message.objects.filter(direction="outbound").update(status="delivered"))
+    expect(timeline).to_contain_text("Great, thanks!")
+    expect(timeline.locator(".om-state")).to_contain_text("delivered")
+    expect(box).to_have_value("half a sen")
+    assert not faults
+    assert aside(lambda: Message.objects.filter(direction="outbound").count()) == 1
