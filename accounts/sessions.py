@@ -14,6 +14,7 @@ from accounts.services import credentials
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import Forbidden
+from omega_project.lib.api.examples import asked
 from omega_project.lib.api.fields import Body, Flag, Id
 
 
@@ -46,6 +47,8 @@ class Sessions(OmegaViewSet):
     @endpoint(
         summary="Generate Auth Token",
         operation_id="auth_token",
+        description="Made with an API key, for one business and optionally one staff member; also set as a cookie.",
+        examples=[asked({"business_id": 12, "staff_id": 17, "expires_in": 3600})],
         tags=["authentication"],
         body=TokenWanted,
         answers={201: TokenMade},
@@ -81,6 +84,8 @@ class Sessions(OmegaViewSet):
     @endpoint(
         summary="Expire Session",
         operation_id="session_expire",
+        description="The token that calls is dead at once; with `all`, every token of its staff member.",
+        examples=[asked({"all": False})],
         tags=["session"],
         body=Expire,
         answers={200: Expired},

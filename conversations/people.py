@@ -103,6 +103,7 @@ class Clients(OmegaViewSet):
     @endpoint(
         summary="Get paginated list of clients for a business",
         operation_id="clients_list",
+        description="Newest first; all filters together.",
         tags=["business-clients"],
         query=ClientsQuery,
         answers={200: ClientPage},
@@ -137,6 +138,7 @@ class Clients(OmegaViewSet):
     @endpoint(
         summary="Get detailed client profile and conversation information",
         operation_id="clients_get",
+        description="The client with their conversation, if there is one, and figures of it.",
         tags=["business-clients"],
         answers={200: ClientProfile},
         errors=(403, 404),

@@ -14,6 +14,7 @@ from omega_project.lib.api import pagination
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
+from omega_project.lib.api.examples import asked
 
 _EXISTS = """
 SELECT 1 AS one FROM conversations_conversation
@@ -33,6 +34,7 @@ class Timeline(OmegaViewSet):
     @endpoint(
         summary="Get paginated conversation messages with filters",
         operation_id="messages_list",
+        description="The timeline, newest first; `order=asc` turns it. Notes and activities stand in it too.",
         tags=["businesses"],
         query=shapes.MessagesQuery,
         answers={200: shapes.MessagePage},
@@ -57,6 +59,7 @@ class Timeline(OmegaViewSet):
     @endpoint(
         summary="Search messages within a specific conversation (nested)",
         operation_id="messages_search_nested",
+        description='Words, a "quoted phrase", -not, prefix*; newest first, each with its matches marked.',
         tags=["messages"],
         query=shapes.SearchQuery,
         answers={200: shapes.FoundPage},
@@ -69,6 +72,7 @@ class Timeline(OmegaViewSet):
     @endpoint(
         summary="Search messages within a specific conversation (by id)",
         operation_id="messages_search",
+        description="As the nested search, for callers that know the conversation alone.",
         tags=["messages"],
         query=shapes.SearchQuery,
         answers={200: shapes.FoundPage},
@@ -101,6 +105,8 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Add internal note to a client conversation",
         operation_id="notes_add",
+        description="Never sent to a client; whom it mentions is notified.",
+        examples=[asked({"body": "Prefers mornings.", "staff_id": 17, "mentions": [18]})],
         tags=["businesses"],
         body=shapes.Note,
         answers={201: shapes.Message},
@@ -127,6 +133,7 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Assign a client conversation to a staff member",
         operation_id="conversations_assign",
+        description="Notifies the old and the new assignee. `force` overrides that somebody is offline.",
         tags=["businesses"],
         query=shapes.AssignQuery,
         answers={200: shapes.Assigned},
@@ -144,6 +151,8 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Update client conversation status",
         operation_id="conversations_status",
+        description="The same status again changes nothing; snoozing needs a time to come.",
+        examples=[asked({"status": "snoozed", "snoozed_until": "2031-03-02T09:00:00Z"})],
         tags=["businesses"],
         body=shapes.StatusChange,
         answers={200: shapes.Conversation},
@@ -162,6 +171,8 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Set the labels of a conversation",
         operation_id="conversations_labels",
+        description="The labels given take the place of those it had.",
+        examples=[asked({"labels": ["vip"]})],
         tags=["businesses"],
         body=shapes.Labels,
         answers={200: shapes.Conversation},
@@ -175,6 +186,8 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Update read status of messages using filters",
         operation_id="messages_read_status",
+        description="Marks the messages that all filters together choose; without a filter all of them.",
+        examples=[asked({"is_read": True, "channel": "sms"})],
         tags=["businesses"],
         body=shapes.ReadStatus,
         answers={200: shapes.ReadStatusAnswer},

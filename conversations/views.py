@@ -16,6 +16,7 @@ from omega_project.lib.api import pagination
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
+from omega_project.lib.api.examples import asked
 
 NO_CONVERSATION = "There is no such conversation of this client in this business."
 
@@ -43,6 +44,7 @@ class Conversations(OmegaViewSet):
     @endpoint(
         summary="Get paginated list of client conversations for a business",
         operation_id="conversations_list",
+        description="One thread per client, newest first unless `sort` says otherwise; all filters together.",
         tags=["businesses"],
         query=shapes.ConversationsQuery,
         answers={200: shapes.ConversationPage},
@@ -85,6 +87,8 @@ class Conversations(OmegaViewSet):
     @endpoint(
         summary="Create or retrieve client conversation",
         operation_id="conversations_open",
+        description="201 where it was made, 200 where it was there; two at once get the same one.",
+        examples=[asked({"location_id": 3, "assigned_to": 17})],
         tags=["businesses"],
         body=shapes.OpenConversation,
         answers={200: shapes.Conversation, 201: shapes.Conversation},

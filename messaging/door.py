@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from omega_project.lib.api import parsing
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet
 from omega_project.lib.api.errors import ApiError, Fault, NotFound, ParameterError
+from omega_project.lib.api.examples import answered, asked
 from omega_project.lib.api.fields import Id
 from omega_project.lib.api.schema import response_map
 
@@ -79,11 +80,30 @@ class RowAnswer(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     index: int
-    status: int | str = Field(description="The row's HTTP status: 202, 201, 409 or 422 (403, 404 where they apply).")
+    status: int = Field(description="The row's HTTP status: 202, 201, 409 or 422 (403, 404 where they apply).")
 
 
 class ListAnswer(BaseModel):
     results: list[RowAnswer]
+
+
+class DoorAnswer(RootModel[ListAnswer | shapes.DryRun]):
+    """The rows of a list in its order, or the decision of a `dry_run`."""
+
+
+_TEXT = {"channel": "sms", "action": "send", "business_id": 12, "to": "+12125550142", "body": "See you at 10!"}
+_NOTE = {
+    "channel": "note", "action": "record", "business_id": 12, "client_id": 1204, "staff_id": 17, "body": "Called.",
+}  # fmt: skip
+_ROWS = {
+    "results": [
+        {
+            "index": 0, "status": 202, "message_status": "queued", "request_id": "visit-77-reminder",
+            "message_id": 901177, "conversation_id": 54321, "client_id": 1204, "segments": 1,
+        },
+        {"index": 1, "status": 404, "detail": "There is no such conversation in this business.", "code": "not_found"},
+    ]
+}  # fmt: skip
 
 
 class Door(OmegaViewSet):
@@ -92,11 +112,14 @@ class Door(OmegaViewSet):
     @extend_schema(
         summary="Process and record messages from any supported channel",
         operation_id="messages_take",
+        description="One message, or a list of 1 to 100 that is answered row by row: a bad row spoils no other.",
         tags=["messages"],
         request=MessagesToTake,
         responses=response_map(
-            {200: ListAnswer, 201: shapes.SmsAccepted, 202: shapes.SmsAccepted}, (403, 404, 409, 413)
+            {200: DoorAnswer, 201: shapes.SmsAccepted, 202: shapes.SmsAccepted}, (403, 404, 409, 413)
         ),
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        examples=[asked(_TEXT, "Text"), asked(_NOTE, "Note"), asked([_TEXT, _NOTE], "List"), answered(_ROWS, 200)],
     )
     def take(self, request: Request) -> Response:
         raw = parsing.read_body(request._request, settings.OMEGA_MAX_BODY_BYTES)

@@ -13,6 +13,7 @@ from messaging.services import explaining, recording, retrying, sending, statuse
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
+from omega_project.lib.api.examples import asked
 from omega_project.lib.api.fields import REQUEST_ID
 
 BY_ID = reading.Order("m.id", "bigint", descending=True, tie="m.id")
@@ -62,6 +63,11 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Queue SMS for sending and database recording",
         operation_id="sms_queue",
+        description=(
+            "To a `client_id`, or `to` a number, which makes a client where it is new. The message is on disk before "
+            "the answer. `dry_run` says what would happen, and stores nothing."
+        ),
+        examples=[asked({"business_id": 12, "to": "+12125550142", "body": "See you at 10 on Friday!"})],
         tags=["sms"],
         body=shapes.QueueSms,
         answers={200: shapes.DryRun, 202: shapes.SmsAccepted},
@@ -77,6 +83,8 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Record SMS message in database without sending",
         operation_id="sms_record",
+        description="A text that went or came by another way. The same `provider_message_id` twice is one message.",
+        examples=[asked({"business_id": 12, "direction": "inbound", "from": "+12125550142", "body": "On my way"})],
         tags=["sms"],
         body=shapes.RecordSms,
         answers={201: shapes.SmsAccepted},
@@ -89,6 +97,8 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Update SMS delivery status",
         operation_id="sms_status",
+        description="A status never moves backwards: `applied` says whether it moved.",
+        examples=[asked({"message_id": 901177, "status": "delivered"})],
         tags=["sms"],
         body=shapes.StatusUpdate,
         answers={200: shapes.StatusApplied},
@@ -159,6 +169,8 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Retry Processing of Failed Messages (platform)",
         operation_id="messages_retry",
+        description="All filters together, newest first. A permanent fault needs `force`; a blocked one never goes.",
+        examples=[asked({"business_id": 12, "channel": "sms", "limit": 100})],
         tags=["messages"],
         body=shapes.Retry,
         answers={202: shapes.RetryAnswer},
@@ -171,6 +183,8 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Retry Processing of Failed Messages (business)",
         operation_id="business_messages_retry",
+        description="As the platform's, within one business.",
+        examples=[asked({"message_ids": [901177]})],
         tags=["messages"],
         body=shapes.Retry,
         answers={202: shapes.RetryAnswer},
@@ -184,6 +198,7 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Get messages by request ID (platform)",
         operation_id="messages_by_request",
+        description="In every business that the credential opens.",
         tags=["messages"],
         answers={200: shapes.RequestMessages},
         errors=(404,),
@@ -195,6 +210,7 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Get messages by request ID (business)",
         operation_id="business_messages_by_request",
+        description="What a write of this business made.",
         tags=["messages"],
         answers={200: shapes.RequestMessages},
         errors=(403, 404),
@@ -206,6 +222,7 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Get a message with its history and trace",
         operation_id="messages_get",
+        description="`history` is each status with its time and source, `trace` why it went as it did.",
         tags=["messages"],
         answers={200: shapes.MessageDetail},
         errors=(404,),
@@ -219,6 +236,7 @@ class Messages(OmegaViewSet):
     @endpoint(
         summary="Cancel a message that has not been handed over",
         operation_id="messages_cancel",
+        description="Surely not sent, or 409 `already_handed_over`; never a maybe.",
         tags=["messages"],
         answers={200: shapes.Canceled},
         errors=(404, 409),

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from messaging.services import intake
 from messaging.signatures import verified_form
 from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.examples import FORM, asked
 from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody
 from omega_project.lib.forms import query_of
@@ -16,7 +17,9 @@ from omega_project.lib.forms import query_of
 # Far above any provider's form; what is larger is no form of theirs.
 MOST_FORM_BYTES = 1024 * 1024
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
-_FORM = {"application/x-www-form-urlencoded": {"type": "object", "additionalProperties": {"type": "string"}}}
+_TEXT = {"MessageSid": "SM" + "0" * 32, "From": "+12125550142", "To": "+12125550100", "Body": "On my way"}
+_REPORT = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "delivered"}
+_FORM = {FORM: {"type": "object", "additionalProperties": {"type": "string"}}}
 _REFUSED = {
     403: OpenApiResponse(ErrorBody, description="The signature does not belong to this request."),
     413: OpenApiResponse(ErrorBody, description="The body is too large."),
@@ -34,6 +37,8 @@ class TwilioWebhooks(OmegaViewSet):
     @extend_schema(
         summary="Process incoming SMS replies via Twilio webhook",
         operation_id="twilio_sms_reply",
+        description="Signed by Twilio. The same MessageSid again is answered and stored once.",
+        examples=[asked(_TEXT, media_type=FORM)],
         tags=["twilio"],
         request=_FORM,
         responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, mostly an empty Response."), **_REFUSED},
@@ -46,6 +51,8 @@ class TwilioWebhooks(OmegaViewSet):
     @extend_schema(
         summary="Process SMS delivery status updates from Twilio",
         operation_id="twilio_sms_status",
+        description="Signed by Twilio. Reports may come doubled, late and shuffled.",
+        examples=[asked(_REPORT, media_type=FORM)],
         tags=["twilio"],
         request=_FORM,
         responses={204: OpenApiResponse(description="Stored."), **_REFUSED},

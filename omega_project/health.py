@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,18 +34,32 @@ class Alive(BaseModel):
 
 
 class Part(BaseModel):
-    status: str
+    """One part: `ok` with its figures, or `error` with a sentence."""
+
+    model_config = ConfigDict(extra="allow")
+    status: Literal["ok", "error"]
     error: str | None = None
 
 
+class DatabasePart(Part):
+    latency_ms: float | None = None
+
+
 class DatabaseHealth(BaseModel):
-    status: str
-    database: dict[str, Any]
+    status: Literal["ok", "error"]
+    database: DatabasePart
 
 
 class Ready(BaseModel):
-    status: str
-    parts: dict[str, Part]
+    """Each part by its name."""
+
+    status: Literal["ok", "error"]
+    database: Part
+    redis: Part
+    migrations: Part
+    oldest_due_message: Part
+    workers: Part
+    scheduler: Part
 
 
 class Health(OmegaViewSet):
@@ -55,13 +69,20 @@ class Health(OmegaViewSet):
     permission_classes: list[type] = []
     throttle_classes: list[type] = []
 
-    @extend_schema(summary="Get Health", operation_id="health", tags=["health"], responses={200: Alive})
+    @extend_schema(
+        summary="Get Health",
+        operation_id="health",
+        description="Touches nothing: the program answers.",
+        tags=["health"],
+        responses={200: Alive},
+    )
     def alive(self, request: Request) -> Response:
         return Response({"status": "ok", "version": settings.SPECTACULAR_SETTINGS["VERSION"]})
 
     @extend_schema(
         summary="Check Db Connection",
         operation_id="health_db",
+        description="Asks the database one question.",
         tags=["health"],
         responses={200: DatabaseHealth, 503: OpenApiResponse(DatabaseHealth, description="With `error`.")},
     )
@@ -74,6 +95,7 @@ class Health(OmegaViewSet):
     @extend_schema(
         summary="Check every part",
         operation_id="health_ready",
+        description="Database, Redis, migrations, the oldest due message, workers and scheduler, each named.",
         tags=["health"],
         responses={200: Ready, 503: OpenApiResponse(Ready, description="A part is not well.")},
     )

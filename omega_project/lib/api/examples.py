@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample
 
 Json = dict[str, Any]
+FORM = "application/x-www-form-urlencoded"
 _NOTHING = object()
 _DEEPEST = 12
 _TIME = "2026-03-01T09:30:00Z"
@@ -120,9 +121,9 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
-def asked(value: Any, name: str = "Request") -> OpenApiExample:
-    """An example of a request's body."""
-    return OpenApiExample(name, value=value, request_only=True)
+def asked(value: Any, name: str = "Request", media_type: str | None = None) -> OpenApiExample:
+    """An example of a request's body; JSON unless `media_type` says otherwise."""
+    return OpenApiExample(name, value=value, request_only=True, media_type=media_type)
 
 
 def answered(value: Any, status: int, name: str = "Answer") -> OpenApiExample:
