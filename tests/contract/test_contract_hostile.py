@@ -262,7 +262,7 @@ json_values = st.recursive(
 FIELDS = ["business_id", "client_id", "to", "body", "media_urls", "from", "location_id", "staff_id", "scheduled_at",
           "template_id", "variables", "priority", "metadata", "request_id", "dry_run", "expected_last_message_id",
           "direction", "status", "provider", "provider_message_id", "error", "sent_at", "message_id"]  # fmt: skip
-ANYTHING = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+ANYTHING = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @ANYTHING

@@ -46,9 +46,12 @@ def a_list_of_clients(count=7):
     return studio, f"{studio.path}/clients", made[::-1]
 
 
-def lists():
-    studio, ids = a_full_studio()
-    return [(studio, f"{studio.path}/conversations", ids), a_long_thread(), a_list_of_clients()]
+def an_inbox(count=7):
+    studio, ids = a_full_studio(count)
+    return studio, f"{studio.path}/conversations", ids
+
+
+LISTS = [an_inbox, a_long_thread, a_list_of_clients]
 
 
 def ids_of(page):
@@ -66,19 +69,19 @@ def walk(first, key, way):
     return pages
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_page_has_these_keys_and_starts_at_the_newest(which):
-    studio, path, ids = lists()[which]
+@pytest.mark.parametrize("a_list", LISTS)
+def test_a_page_has_these_keys_and_starts_at_the_newest(a_list):
+    studio, path, ids = a_list()
     page = get(path, studio.key)
     assert_keys(page.body, {"next", "previous", "results"})
     assert ids_of(page) == ids
     assert (page["next"], page["previous"]) == (None, None)
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("a_list", LISTS)
 @pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 8])
-def test_forward_and_backward_every_row_comes_once(which, size):
-    studio, path, ids = lists()[which]
+def test_forward_and_backward_every_row_comes_once(a_list, size):
+    studio, path, ids = a_list()
     first = get(path, studio.key, {"page_size": size})
     assert first["previous"] is None
     there = walk(first, studio.key, "next")
@@ -88,7 +91,7 @@ def test_forward_and_backward_every_row_comes_once(which, size):
     assert back[-1].body["results"] == first.body["results"]
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("which", range(3))
 def test_an_empty_list_is_an_empty_page(which):
     studio, other = a_studio(), a_studio()
     made = record(other)
@@ -107,15 +110,15 @@ def test_the_page_size_is_25_unless_asked():
 
 
 @pytest.mark.parametrize("size", ["0", "101", "-1", "x", "", "1.5", "1e1", "9" * 40, "\u0661\u0660", " 5", "\x00"])
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_another_page_size_is_422(which, size):
-    studio, path, _ = lists()[which]
+@pytest.mark.parametrize("a_list", LISTS)
+def test_another_page_size_is_422(a_list, size):
+    studio, path, _ = a_list(1)
     assert_faults(get(path, studio.key, {"page_size": size}), "query.page_size")
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_the_total_comes_when_asked_for(which):
-    studio, path, ids = lists()[which]
+@pytest.mark.parametrize("a_list", LISTS)
+def test_the_total_comes_when_asked_for(a_list):
+    studio, path, ids = a_list()
     page = get(path, studio.key, {"include_total": "true", "page_size": 2})
     assert page["total"] == len(ids)
     assert follow(page["next"], studio.key)["total"] == len(ids)
@@ -126,9 +129,9 @@ BAD_CURSORS = ["x", "0", "e30", "=", "é", "%", "\x00", "' OR 1=1", "A" * 400, "
 
 
 @pytest.mark.parametrize("cursor", BAD_CURSORS)
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_cursor_that_is_none_is_422(which, cursor):
-    studio, path, _ = lists()[which]
+@pytest.mark.parametrize("a_list", LISTS)
+def test_a_cursor_that_is_none_is_422(a_list, cursor):
+    studio, path, _ = a_list(1)
     assert_faults(get(path, studio.key, {"cursor": cursor}), "query.cursor")
 
 
@@ -136,9 +139,9 @@ def cursor_in(page):
     return page["next"].split("cursor=")[1].split("&")[0]
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_tampered_cursor_is_422(which):
-    studio, path, _ = lists()[which]
+@pytest.mark.parametrize("a_list", LISTS)
+def test_a_tampered_cursor_is_422(a_list):
+    studio, path, _ = a_list()
     good = cursor_in(get(path, studio.key, {"page_size": 2}))
     for place in (0, 3, len(good) // 2, len(good) - 3):
         changed = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
@@ -146,10 +149,10 @@ def test_a_tampered_cursor_is_422(which):
     assert get(path, studio.key, {"cursor": good[:-4]}).status == 422
 
 
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_cursor_of_another_list_or_business_is_422(which):
-    studio, path, _ = lists()[which]
-    for other, other_path, _ in lists():
+@pytest.mark.parametrize("a_list", LISTS)
+def test_a_cursor_of_another_list_or_business_is_422(a_list):
+    studio, path, _ = a_list()
+    for other, other_path, _ in (one(3) for one in LISTS):
         foreign = cursor_in(get(other_path, other.key, {"page_size": 2}))
         assert_faults(get(path, studio.key, {"cursor": foreign}), "query.cursor")
 

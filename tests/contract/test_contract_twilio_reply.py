@@ -1,4 +1,4 @@
-"""POST /twilio/sms/reply: what a client texts is kept once, in the one thread, whatever the bytes; and nothing forged."""
+"""POST /twilio/sms/reply: what a client texts is kept once, whatever the bytes, and nothing forged."""
 
 import json
 from pathlib import Path
@@ -252,7 +252,8 @@ def test_a_signed_call_that_lacks_something_is_stored_and_200(missing):
 @pytest.mark.parametrize("extra", [{"NumMedia": "x"}, {"NumMedia": "-1"}, {"NumMedia": "99999999999"},
                                    {"NumSegments": ""}, {"NumSegments": "1e9"}, {"NumSegments": "40000"},
                                    {"MessageSid": "x" * 5000}, {"From": "x" * 5000}, {"NumMedia": "3"},
-                                   {"MediaUrl0": "nonsense", "NumMedia": "1"}, {"From": ""}, {"MessageSid": "a\x00b"}])  # fmt: skip
+                                   {"MediaUrl0": "nonsense", "NumMedia": "1"}, {"From": ""},
+                                   {"MessageSid": "a\x00b"}])  # fmt: skip
 def test_a_signed_call_with_nonsense_in_it_is_stored_and_200(extra):
     assert_twiml(reply(a_studio(), phone(), "Hi", **extra))
     assert WebhookEvent.objects.count() == 1
@@ -278,9 +279,7 @@ def test_pictures_stand_in_the_message_and_are_fetched_later():
     assert conversations(studio)[0]["last_message"]["id"] == stored["id"]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in INDEX["fixtures"] if name.startswith("inbound_") and name.endswith("form")]
-)
+@pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("inbound_*.form")))
 def test_a_captured_call_is_taken(name, settings):
     settings.PUBLIC_BASE_URL = "https://omega.example.com"
     settings.TWILIO_AUTH_TOKEN = INDEX["twilio_auth_token"]

@@ -6,6 +6,7 @@ import hmac
 import itertools
 import json
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,16 @@ class Answer:
         return {".".join(str(part) for part in fault["loc"]) for fault in self.body["detail"]}
 
 
+_thread = threading.local()
+
+
+def browser():
+    """A test client for this thread: making one for each call would cost more than the call."""
+    if not hasattr(_thread, "browser"):
+        _thread.browser = Browser(raise_request_exception=False)
+    return _thread.browser
+
+
 def call(method, path, *, key=None, data=b"", content_type="application/json", **headers):
     """One request to omega; header names as keywords, such as `Idempotency_Key`."""
     if not isinstance(data, (bytes, str)):
@@ -98,8 +109,7 @@ def call(method, path, *, key=None, data=b"", content_type="application/json", *
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if key:
         named["X-API-KEY"] = key
-    browser = Browser(raise_request_exception=False)
-    got = browser.generic(method, f"/omega{path}", data, content_type=content_type, headers=named)
+    got = browser().generic(method, f"/omega{path}", data, content_type=content_type, headers=named)
     content = b"".join(got.streaming_content) if got.streaming else got.content
     return Answer(got.status_code, content, dict(got.headers))
 
