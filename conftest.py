@@ -2,9 +2,12 @@
 
 import fcntl
 from collections.abc import Iterator
+from importlib import import_module
 from typing import IO
 
 import pytest
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 from omega_project.lib import embedded
 from tests.settings import HOME
@@ -33,6 +36,17 @@ def pytest_unconfigure() -> None:
         except BlockingIOError:
             return
         embedded.stop(HOME)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """A test with transactions of its own empties every table at its end: what a migration wrote comes back."""
+    post_migrate.connect(_write_vocabulary, dispatch_uid="tests.vocabulary")
+
+
+def _write_vocabulary(app_config: AppConfig, **kwargs: object) -> None:
+    if app_config.label == "messaging" and not app_config.get_model("CarrierCode").objects.exists():
+        import_module("messaging.migrations.0002_vocabulary").forwards(apps, None)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,183 @@
+"""What a try's outcome means, and that a late finisher changes nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from conversations.models import MessageEvent
+from messaging.models import Attempt, Consent
+from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
+from messaging.services import recovery, retrying, settling, statuses
+from tests.delivery import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sending() -> tuple[int, object]:
+    owner = world.business()
+    world.text(owner, world.client(owner))
+    (claim,) = world.claim()
+    return claim.message_id, claim
+
+
+def result(outcome: Outcome, **values: object) -> SendResult:
+    return SendResult(outcome, **values)
+
+
+def test_an_accepted_one_is_sent_with_the_providers_id():
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM7"))
+    row = world.message(message_id)
+    assert (row.status, row.provider_message_id, row.lease_until) == ("sent", "SM7", None)
+    assert Attempt.objects.get(message_id=message_id).outcome == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "retryable"),
+    [("21211", "failed", False), ("21611", "queued", True), ("99999", "failed", False), ("20003", "failed", False)],
+)
+def test_a_refusal_is_retried_only_where_that_can_help(code: str, status: str, retryable: bool):
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.REFUSED, code=code, detail="no", http_status=400))
+    row = world.message(message_id)
+    assert (row.status, row.error_retryable, row.error_code) == (status, retryable, code)
+    assert row.error_message
+
+
+def test_a_refusal_for_opt_out_changes_the_consent():
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.REFUSED, code="21610", http_status=400))
+    row = world.message(message_id)
+    assert Consent.objects.get(address=row.to_address).state == "opted_out"
+    assert row.client.consent_sms == "opted_out" and row.status == "failed"
+
+
+@pytest.mark.parametrize(("attempt", "least", "most"), [(1, 5, 7), (2, 30, 38), (3, 120, 150), (5, 3600, 4500)])
+def test_back_off_grows_with_jitter(attempt: int, least: float, most: float):
+    assert least <= settling.next_try(attempt) <= most
+
+
+def test_back_off_honours_retry_after():
+    assert settling.next_try(1, retry_after=90) >= 90
+
+
+def test_a_message_fails_after_six_tries():
+    message_id, claim = sending()
+    for number in range(1, 7):
+        world.settle(claim, result(Outcome.NOT_TAKEN, code="20429", http_status=429))
+        assert world.message(message_id).status == ("queued" if number < 6 else "failed")
+        world.later(message_id, due_at=timedelta(hours=2))
+        claim = (world.claim() or [claim])[0]
+    row = world.message(message_id)
+    assert row.attempts == 6 and row.error_retryable and "6 times" in row.error_message
+
+
+def test_a_late_finisher_of_an_earlier_try_changes_nothing():
+    message_id, late = sending()
+    world.settle(late, result(Outcome.NOT_TAKEN, code="20429"))
+    world.later(message_id, due_at=timedelta(hours=1))
+    (now,) = world.claim()
+    world.settle(late, result(Outcome.REFUSED, code="21211"))
+    row = world.message(message_id)
+    assert (row.status, row.attempts) == ("sending", 2)
+    world.settle(now, result(Outcome.ACCEPTED, provider_message_id="SM2"))
+    assert world.message(message_id).status == "sent"
+
+
+def test_a_report_that_overtakes_the_settle_stands():
+    message_id, claim = sending()
+    applied = statuses.apply_report(
+        statuses.Report("delivered", message_id=message_id, provider_message_id="SM3", provider="twilio", attempt=1)
+    )
+    world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM3"))
+    row = world.message(message_id)
+    assert applied.applied and (row.status, row.provider_message_id) == ("delivered", "SM3")
+    assert row.sent_at and row.delivered_at
+
+
+def test_a_report_of_an_earlier_try_does_not_end_a_later_one():
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.REFUSED, code="21611"))
+    world.later(message_id, due_at=timedelta(hours=1))
+    world.claim()
+    report = statuses.Report("failed", message_id=message_id, provider_message_id="SM0", provider="twilio", attempt=1)
+    assert not statuses.apply_report(report).applied and world.message(message_id).status == "sending"
+
+
+def unknown(monkeypatch: pytest.MonkeyPatch, answer: object) -> int:
+    """A message whose outcome nobody knows, after the provider was asked and gave `answer`."""
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.UNKNOWN, code="no_answer"))
+    assert world.message(message_id).status == "unknown" and world.claim() == []
+    ask(monkeypatch, message_id, answer)
+    return message_id
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, message_id: int, answer: object) -> None:
+    """Let the carrier's record answer as it would: what is tested is what is made of the answer."""
+    monkeypatch.setattr(recovery, "_ask", lambda row: answer)
+    world.later(message_id, lease_until=timedelta(seconds=10))
+    recovery.sweep()
+
+
+def test_an_unknown_outcome_that_is_on_the_providers_record_is_sent(monkeypatch: pytest.MonkeyPatch):
+    message_id = unknown(monkeypatch, [Listed("SM9", "sent", "", None)])
+    row = world.message(message_id)
+    assert (row.status, row.provider_message_id) == ("sent", "SM9") and world.claim() == []
+
+
+def test_an_entry_that_stands_for_another_message_is_not_taken_for_this_one(monkeypatch: pytest.MonkeyPatch):
+    other, claim = sending()
+    world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM5"))
+    message_id = unknown(monkeypatch, [Listed("SM5", "sent", "", None)])
+    assert world.message(message_id).status == "unknown" and world.message(other).provider_message_id == "SM5"
+
+
+def test_not_on_the_record_counts_only_after_the_back_off(monkeypatch: pytest.MonkeyPatch):
+    message_id = unknown(monkeypatch, [])
+    assert world.message(message_id).status == "unknown"
+    Attempt.objects.filter(message_id=message_id).update(finished_at=timezone.now() - timedelta(seconds=6))
+    ask(monkeypatch, message_id, [])
+    assert world.message(message_id).status == "queued" and world.claimed_ids() == [message_id]
+
+
+def test_what_cannot_be_asked_stays_unknown_and_only_a_person_sends_it_again(monkeypatch: pytest.MonkeyPatch):
+    message_id = unknown(monkeypatch, CannotAsk("the line is dead"))
+    assert "the line is dead" in world.message(message_id).error_message
+    Attempt.objects.filter(message_id=message_id).update(started_at=timezone.now() - timedelta(hours=2))
+    ask(monkeypatch, message_id, CannotAsk("the line is dead"))
+    assert world.message(message_id).lease_until is None
+    plain = retrying.retry_failed(retrying.Wanted(message_ids=[message_id]))
+    assert plain.skipped == [{"id": message_id, "reason": "outcome_unknown"}]
+    assert retrying.retry_failed(retrying.Wanted(message_ids=[message_id], force=True)).retried == [message_id]
+
+
+def test_a_lost_worker_is_found_by_its_lease_and_its_message_goes_at_once(monkeypatch: pytest.MonkeyPatch):
+    message_id, _ = sending()
+    monkeypatch.setattr(recovery, "_ask", lambda row: [])
+    recovery.sweep()
+    assert world.message(message_id).status == "sending"
+    world.later(message_id, lease_until=timedelta(seconds=20))
+    recovery.sweep()
+    assert world.message(message_id).status == "queued" and world.claimed_ids() == [message_id]
+    assert MessageEvent.objects.filter(message_id=message_id, status="unknown", source="sweep").exists()
+
+
+def test_a_message_that_ends_its_worker_three_times_is_set_aside(monkeypatch: pytest.MonkeyPatch):
+    message_id, _ = sending()
+    monkeypatch.setattr(recovery, "_ask", lambda row: [])
+    for _ in range(3):
+        world.later(message_id, lease_until=timedelta(seconds=20))
+        recovery.sweep()
+        world.claim()
+    row = world.message(message_id)
+    assert row.status == "failed" and "Set aside" in row.error_message
+
+
+def test_two_retries_at_one_instant_are_one_send():
+    message_id, claim = sending()
+    world.settle(claim, result(Outcome.REFUSED, code="21211"))
+    first = retrying.retry_failed(retrying.Wanted(message_ids=[message_id], force=True))
+    second = retrying.retry_failed(retrying.Wanted(message_ids=[message_id], force=True))
+    assert first.retried == [message_id] and second.matched == 0 and len(world.claim()) == 1
