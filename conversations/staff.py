@@ -86,6 +86,7 @@ class Staffs(OmegaViewSet):
     @endpoint(
         summary="Get paginated list of staff members for a business",
         operation_id="staffs_list",
+        description="By name; all filters together.",
         tags=["business-staffs"],
         query=StaffsQuery,
         answers={200: StaffPage},
@@ -117,6 +118,7 @@ class Staffs(OmegaViewSet):
     @endpoint(
         summary="Get detailed profile of a specific staff member",
         operation_id="staffs_get",
+        description="The staff member with what they have in hand.",
         tags=["business-staffs"],
         answers={200: StaffProfile},
         errors=(403, 404),

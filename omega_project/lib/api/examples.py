@@ -19,6 +19,8 @@ VOCABULARY: Json = {
     "Assigned.message": "Client successfully assigned to staff member",
     "Assignee.id": 17,
     "Assignee.name": "Mo Reyes",
+    "Choice.label": "Open",
+    "Choice.value": "open",
     "Client.id": 1204,
     "ClientProfile.id": 1204,
     "Conversation.id": 54321,
@@ -29,7 +31,10 @@ VOCABULARY: Json = {
     "MediaObject.id": 88,
     "MediaObject.name": "before.jpg",
     "Part.status": "ok",
+    "Staff.id": 17,
     "Staff.name": "Mo Reyes",
+    "StaffProfile.id": 17,
+    "StaffProfile.name": "Mo Reyes",
     "StaffRow.name": "Mo Reyes",
     "SyncedRow.errors": [],
     "access_token": "omega_tok_Q2x5c2Vz",
@@ -166,9 +171,10 @@ class _Maker:
             return isinstance(value, str) and value in self.components[_name(schema)].get("enum", [])
         if "enum" in schema:
             return value in schema["enum"]
-        kind = schema.get("type")
-        right = isinstance(kind, str) and isinstance(value, _PYTHON[kind])
-        return right and (kind == "boolean") == isinstance(value, bool)
+        kind = str(schema.get("type"))
+        if isinstance(value, list):
+            return kind == "array" and all(self._fits(item, schema.get("items", {})) for item in value)
+        return isinstance(value, _PYTHON.get(kind, ())) and (kind == "boolean") == isinstance(value, bool)
 
     def _by_type(self, schema: Json, owner: str, field: str, depth: int) -> Any:
         kind = schema.get("type", "string")
