@@ -50,7 +50,8 @@ def test_a_refusal_for_opt_out_changes_the_consent():
     world.settle(claim, result(Outcome.REFUSED, code="21610", http_status=400))
     row = world.message(message_id)
     assert Consent.objects.get(address=row.to_address).state == "opted_out"
-    assert row.client.consent_sms == "opted_out" and row.status == "failed"
+    assert row.client.consent_sms == "opted_out"
+    assert row.status == "failed"
 
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 5, 7), (2, 30, 38), (3, 120, 150), (5, 3600, 4500)])
@@ -70,7 +71,9 @@ def test_a_message_fails_after_six_tries():
         world.later(message_id, due_at=timedelta(hours=2))
         claim = (world.claim() or [claim])[0]
     row = world.message(message_id)
-    assert row.attempts == 6 and row.error_retryable and "6 times" in row.error_message
+    assert row.attempts == 6
+    assert row.error_retryable
+    assert "6 times" in row.error_message
 
 
 def test_a_late_finisher_of_an_earlier_try_changes_nothing():
@@ -92,8 +95,10 @@ def test_a_report_that_overtakes_the_settle_stands():
     )
     world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM3"))
     row = world.message(message_id)
-    assert applied.applied and (row.status, row.provider_message_id) == ("delivered", "SM3")
-    assert row.sent_at and row.delivered_at
+    assert applied.applied
+    assert (row.status, row.provider_message_id) == ("delivered", "SM3")
+    assert row.sent_at
+    assert row.delivered_at
 
 
 def test_a_report_of_an_earlier_try_does_not_end_a_later_one():
@@ -102,14 +107,16 @@ def test_a_report_of_an_earlier_try_does_not_end_a_later_one():
     world.later(message_id, due_at=timedelta(hours=1))
     world.claim()
     report = statuses.Report("failed", message_id=message_id, provider_message_id="SM0", provider="twilio", attempt=1)
-    assert not statuses.apply_report(report).applied and world.message(message_id).status == "sending"
+    assert not statuses.apply_report(report).applied
+    assert world.message(message_id).status == "sending"
 
 
 def unknown(monkeypatch: pytest.MonkeyPatch, answer: object) -> int:
     """A message whose outcome nobody knows, after the provider was asked and gave `answer`."""
     message_id, claim = sending()
     world.settle(claim, result(Outcome.UNKNOWN, code="no_answer"))
-    assert world.message(message_id).status == "unknown" and world.claim() == []
+    assert world.message(message_id).status == "unknown"
+    assert world.claim() == []
     ask(monkeypatch, message_id, answer)
     return message_id
 
@@ -124,14 +131,16 @@ def ask(monkeypatch: pytest.MonkeyPatch, message_id: int, answer: object) -> Non
 def test_an_unknown_outcome_that_is_on_the_providers_record_is_sent(monkeypatch: pytest.MonkeyPatch):
     message_id = unknown(monkeypatch, [Listed("SM9", "sent", "", None)])
     row = world.message(message_id)
-    assert (row.status, row.provider_message_id) == ("sent", "SM9") and world.claim() == []
+    assert (row.status, row.provider_message_id) == ("sent", "SM9")
+    assert world.claim() == []
 
 
 def test_an_entry_that_stands_for_another_message_is_not_taken_for_this_one(monkeypatch: pytest.MonkeyPatch):
     other, claim = sending()
     world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM5"))
     message_id = unknown(monkeypatch, [Listed("SM5", "sent", "", None)])
-    assert world.message(message_id).status == "unknown" and world.message(other).provider_message_id == "SM5"
+    assert world.message(message_id).status == "unknown"
+    assert world.message(other).provider_message_id == "SM5"
 
 
 def test_not_on_the_record_counts_only_after_the_back_off(monkeypatch: pytest.MonkeyPatch):
@@ -139,7 +148,8 @@ def test_not_on_the_record_counts_only_after_the_back_off(monkeypatch: pytest.Mo
     assert world.message(message_id).status == "unknown"
     Attempt.objects.filter(message_id=message_id).update(finished_at=timezone.now() - timedelta(seconds=6))
     ask(monkeypatch, message_id, [])
-    assert world.message(message_id).status == "queued" and world.claimed_ids() == [message_id]
+    assert world.message(message_id).status == "queued"
+    assert world.claimed_ids() == [message_id]
 
 
 def test_what_cannot_be_asked_stays_unknown_and_only_a_person_sends_it_again(monkeypatch: pytest.MonkeyPatch):
@@ -160,7 +170,8 @@ def test_a_lost_worker_is_found_by_its_lease_and_its_message_goes_at_once(monkey
     assert world.message(message_id).status == "sending"
     world.later(message_id, lease_until=timedelta(seconds=20))
     recovery.sweep()
-    assert world.message(message_id).status == "queued" and world.claimed_ids() == [message_id]
+    assert world.message(message_id).status == "queued"
+    assert world.claimed_ids() == [message_id]
     assert MessageEvent.objects.filter(message_id=message_id, status="unknown", source="sweep").exists()
 
 
@@ -172,7 +183,8 @@ def test_a_message_that_ends_its_worker_three_times_is_set_aside(monkeypatch: py
         recovery.sweep()
         world.claim()
     row = world.message(message_id)
-    assert row.status == "failed" and "Set aside" in row.error_message
+    assert row.status == "failed"
+    assert "Set aside" in row.error_message
 
 
 def test_two_retries_at_one_instant_are_one_send():
@@ -180,4 +192,6 @@ def test_two_retries_at_one_instant_are_one_send():
     world.settle(claim, result(Outcome.REFUSED, code="21211"))
     first = retrying.retry_failed(retrying.Wanted(message_ids=[message_id], force=True))
     second = retrying.retry_failed(retrying.Wanted(message_ids=[message_id], force=True))
-    assert first.retried == [message_id] and second.matched == 0 and len(world.claim()) == 1
+    assert first.retried == [message_id]
+    assert second.matched == 0
+    assert len(world.claim()) == 1
