@@ -83,6 +83,12 @@ class Conversation(models.Model):
             models.Index(fields=["business", "status", "-last_message_at", "-id"], name="inbox_by_status"),
             # Read by "mine" and "unassigned".
             models.Index(fields=["business", "assigned_to", "-last_message_at", "-id"], name="inbox_by_assignee"),
+            # Read by the list of staff: how many conversations each has open.
+            models.Index(
+                fields=["assigned_to"],
+                name="open_by_assignee",
+                condition=Q(status="open", assigned_to__isnull=False),
+            ),
             # Read by "unread".
             models.Index(
                 fields=["business", "-last_message_at", "-id"], name="inbox_unread", condition=Q(unread_count__gt=0)

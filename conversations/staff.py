@@ -86,7 +86,7 @@ class Staffs(OmegaViewSet):
     @endpoint(
         summary="Get paginated list of staff members for a business",
         operation_id="staffs_list",
-        description="By name; all filters together.",
+        description="In the order of their ids; all filters together.",
         tags=["business-staffs"],
         query=StaffsQuery,
         answers={200: StaffPage},

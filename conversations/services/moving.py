@@ -10,10 +10,10 @@ from omega_project.lib import sql
 
 # What a merge may change on the kept conversation beside what is counted.
 _KEPT = ("location_id", "assigned_to_id", "labels", "status", "snoozed_until", "closed_at", "first_inbound_at",
-         "first_response_at", "last_sender_id")  # fmt: skip
+         "first_response_at", "last_sender_id", "last_message_at")  # fmt: skip
 # What belongs to a conversation beside its messages.
 _ENTRIES = ("conversations_assignment", "conversations_notification")
-_TIMES = frozenset({"snoozed_until", "closed_at", "first_inbound_at", "first_response_at"})
+_TIMES = frozenset({"snoozed_until", "closed_at", "first_inbound_at", "first_response_at", "last_message_at"})
 # Of two conversations made one, the livelier one's status counts.
 _LIVELY = ("open", "pending", "snoozed", "closed")
 
@@ -32,7 +32,7 @@ UPDATE {table} SET conversation_id = %(to)s WHERE id = ANY(%(ids)s::bigint[]) AN
 # The same rules as timeline's append: activities are no last message, calls and texts make a channel.
 _RECOUNT = """
 UPDATE conversations_conversation c SET
-    last_message_id = s.last_id, last_message_at = COALESCE(s.last_at, c.created_at), unread_count = s.unread,
+    last_message_id = s.last_id, last_message_at = COALESCE(s.last_at, c.last_message_at), unread_count = s.unread,
     message_count = s.messages, channels = s.channels, last_sender_id = COALESCE(s.sender_id, c.last_sender_id),
     updated_at = clock_timestamp()
 FROM (

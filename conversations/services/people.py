@@ -9,6 +9,8 @@ from omega_project.lib.api.pagination import Cursor
 NEWEST_FIRST = Order("c.id", "bigint", descending=True, tie="c.id")
 STAFF_ORDER = Order("s.id", "bigint", descending=False, tie="s.id")
 HAS_CONVERSATION = "EXISTS (SELECT 1 FROM conversations_conversation v WHERE v.client_id = c.id)"
+# OFFSET 0 keeps it a look-up for each client on the way: the walk ends with the page, no join of all with all.
+HAS_NO_CONVERSATION = "NOT EXISTS (SELECT 1 FROM conversations_conversation v WHERE v.client_id = c.id OFFSET 0)"
 # A word shorter than a trigram is looked for at the beginning of words only: the index client_search can do that.
 _TRIGRAM = 3
 _CLIENTS = """
@@ -74,8 +76,8 @@ _STAFF = """
 WITH page AS MATERIALIZED (SELECT s.* FROM accounts_staff s WHERE {where} ORDER BY {order} LIMIT %(limit)s::int)
 SELECT s.id, s.external_id, s.name, s.email, s.phone, s.role, s.availability, s.is_active,
     ARRAY(SELECT l.location_id FROM accounts_staff_locations l WHERE l.staff_id = s.id ORDER BY 1) AS location_ids,
-    (SELECT count(*)::int FROM conversations_conversation v WHERE v.business_id = s.business_id
-     AND v.assigned_to_id = s.id AND v.status = 'open') AS open_conversations
+    (SELECT count(*)::int FROM conversations_conversation v
+     WHERE v.assigned_to_id = s.id AND v.status = 'open') AS open_conversations
 FROM page s ORDER BY {order}
 """
 AT_LOCATION = """EXISTS (SELECT 1 FROM accounts_staff_locations l
