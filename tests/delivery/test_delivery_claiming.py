@@ -12,7 +12,7 @@ from messaging.services import claiming, consent
 from omega_project.lib import sql as raw
 from tests.delivery import world
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 TAKEN = SendResult(Outcome.ACCEPTED, "SM1")
 BUSY = SendResult(Outcome.NOT_TAKEN, code="20429")
 
@@ -82,6 +82,7 @@ def test_a_sender_keeps_to_its_rate():
     assert len(world.claim()) == 2
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_workers_never_claim_the_same_message():
     owner = world.business()
     wanted = {world.text(owner, world.client(owner)) for _ in range(60)}
@@ -156,6 +157,7 @@ def test_a_scheduled_message_joins_the_queue_behind_what_was_queued_before():
     assert world.claimed_ids() == [scheduled]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_claim_costs_the_same_few_statements_for_one_message_and_for_fifty():
     owner = world.business()
     counts = []

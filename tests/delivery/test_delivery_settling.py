@@ -11,7 +11,7 @@ from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
 from messaging.services import recovery, retrying, settling, statuses
 from tests.delivery import world
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def sending() -> tuple[int, object]:
