@@ -164,7 +164,7 @@ def path_id(name: str, value: str, faults: list[Fault]) -> int:
 
 def idempotency_key(request: Request, faults: list[Fault]) -> str | None:
     """The header `Idempotency-Key`, checked as a `request_id` is."""
-    from_header = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    from_header: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if from_header is None:
         return None
     if not re.match(r"^[A-Za-z0-9._:-]{1,128}\Z", from_header):
