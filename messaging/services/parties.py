@@ -1,7 +1,7 @@
 """Who is on both ends of a text: the business, its sender, the client and its thread, looked up in one statement."""
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
@@ -94,7 +94,15 @@ class Ends:
 def facts_for(ends: list[Ends]) -> list[Facts | None]:
     """Everything about the ends of these texts, in one statement; None where there is no such business."""
     wanted = [
-        asdict(one) | {"ord": place, "sender": _sender_address(one.sender, one.business)}
+        {
+            "ord": place,
+            "business": one.business,
+            "client": one.client,
+            "to": one.to,
+            "sender": _sender_address(one.sender, one.business),
+            "staff": one.staff,
+            "location": one.location,
+        }
         for place, one in enumerate(ends)
     ]
     found = {row["ord"]: row for row in sql.rows(_FACTS, {"wanted": orjson.dumps(wanted).decode()})}
