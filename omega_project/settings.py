@@ -145,6 +145,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -203,6 +204,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": navigation.SIDEBAR,
+    "DASHBOARD_CALLBACK": "messaging.admin.dashboard.figures",
     "STYLES": [f"{STATIC_URL}omega_lib/admin.css"],
     "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js"],
     "COLORS": {

@@ -59,8 +59,8 @@ def _as_stored(text: str) -> str:
 @admin.register(Consent)
 class ConsentAdmin(ByAddressAdmin):
     list_display = ("address", "shown_channel", "shown_state", "shown_business", "shown_at")
-    fields = (("address", "shown_channel"), ("business", "shown_state"), "updated_at", "shown_history")
-    readonly_fields = ("shown_channel", "shown_state", "shown_history")
+    fields = (("address", "channel"), ("business", "state"), "updated_at", "shown_history")
+    readonly_fields = ("shown_history",)
 
     @display(description="since")
     def shown_at(self, obj: Consent) -> str:
@@ -86,10 +86,10 @@ class ConsentChangeAdmin(ByAddressAdmin):
     )
     list_select_related = ("business", "client")
     fields = (
-        ("address", "channel"), ("previous", "shown_state"), ("source", "at"), ("business", "shown_client"),
+        ("address", "channel"), ("previous", "state"), ("source", "at"), ("business", "shown_client"),
         "shown_evidence",
     )  # fmt: skip
-    readonly_fields = ("shown_state", "shown_client", "shown_evidence")
+    readonly_fields = ("shown_client", "shown_evidence")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("business", "client")

@@ -50,11 +50,11 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
     actions = ("replay_selected",)
     post_actions = (PostAction("replay", "Replay", "replay", "primary"),)
     fields = (
-        ("provider", "kind"), ("shown_status", "attempts"), "error", ("shown_message", "business"),
+        ("provider", "kind"), ("status", "attempts"), "error", ("shown_message", "business"),
         ("received_at", "processed_at", "next_attempt_at"), "shown_form", "shown_payload", "url",
         ("content_type", "dedupe_key"),
     )  # fmt: skip
-    readonly_fields = ("shown_status", "shown_message", "shown_form", "shown_payload")
+    readonly_fields = ("shown_message", "shown_form", "shown_payload")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         match = request.resolver_match

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
@@ -20,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from omega_project.lib.api.errors import ApiError, ParameterError
 
@@ -97,6 +99,7 @@ class OmegaAdmin(ModelAdmin):
     preserve_filters = True
     is_removable = False
     post_actions: Sequence[PostAction] = ()
+    formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     change_form_outer_before_template = "admin/omega_lib/post_actions.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

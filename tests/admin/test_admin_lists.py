@@ -155,3 +155,19 @@ def test_nothing_of_what_came_in_is_run_by_the_inbox(browser):
     html = browser.get(INBOX).content.decode()
     assert EVIL not in html
     assert "&lt;script&gt;" in html
+
+
+def test_the_first_page_says_what_waits(browser):
+    a_busy_house(2)
+    html, statements = queries_of(browser, "/admin/")
+    cards = html.split('class="om-figures"')[1]
+    for title, count in (("Unread conversations", 2), ("Messages with problems", 2), ("Failed webhook events", 2)):
+        assert f"<strong>{count}</strong>" in cards.split(title)[1].split("</a>")[0]
+    assert "Nothing waits to be sent." in cards
+    assert len(statements) <= 8
+
+
+def test_the_sidebar_marks_the_list_that_is_open(browser):
+    for url, title in ((INBOX, "Conversations"), (f"{INBOX}?unread=yes", "Unread")):
+        groups = browser.get(url).context["sidebar_navigation"]
+        assert [item["title"] for group in groups for item in group["items"] if item["active"]] == [title]

@@ -80,7 +80,7 @@ function wanted() {
 }
 
 function take(news) {
-  const wasAtEnd = isAtEnd();
+  const wasAtEnd = sticks || isAtEnd();
   const isNew = place(news.entries);
   const head = document.getElementById("thread-head");
   if (head.dataset.html !== news.head) {
@@ -232,9 +232,12 @@ if (statusForm) {
 
 newer.addEventListener("click", toEnd);
 let sticks = !("past" in thread.dataset); // who reads the end stays there, also when a picture above has loaded
+let lastTop = 0;
 timeline.addEventListener("scroll", () => {
-  sticks = isAtEnd();
-  if (sticks) newer.hidden = true;
+  // What grows moves the end away without a scroll upward: only a person scrolls up.
+  sticks = isAtEnd() || (sticks && timeline.scrollTop >= lastTop);
+  lastTop = timeline.scrollTop;
+  if (isAtEnd()) newer.hidden = true;
 });
 new ResizeObserver(() => {
   if (sticks) toEnd();

@@ -1,0 +1,77 @@
+"""The admin's first page: what waits for somebody, counted no further than a glance needs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from conversations.models import Conversation, Message
+from messaging.admin.messages import FAILED
+from messaging.models import WebhookEvent
+from omega_project.lib.admin import moment
+
+MOST_COUNTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One card: what it counts, how many, and where they are."""
+
+    title: str
+    value: str
+    sentence: str
+    icon: str
+    tone: str
+    url: str
+
+
+def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """UNFOLD's DASHBOARD_CALLBACK: four small look-ups by partial indexes, for those who may see the lists."""
+    if request.user.has_perms(["conversations.view_conversation", "conversations.view_message"]):
+        context["figures"] = [_unread(), _waiting(), _problems(), _failed_events()]
+    return context
+
+
+def _counted(rows: QuerySet[Any]) -> tuple[int, str]:
+    """How many rows there are, as a number and in words, given up at a hundred."""
+    found = len(rows.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+    return found, f"{MOST_COUNTED}+" if found > MOST_COUNTED else str(found)
+
+
+def _list(model: str, query: str) -> str:
+    return f"{reverse(f'admin:{model}_changelist')}?{query}"
+
+
+def _unread() -> Figure:
+    count, shown = _counted(Conversation.objects.filter(unread_count__gt=0, merged_into__isnull=True))
+    sentence = "Clients wait for an answer." if count else "Everything is read."
+    url = _list("conversations_conversation", "unread=yes")
+    return Figure("Unread conversations", shown, sentence, "mark_chat_unread", "primary", url)
+
+
+def _waiting() -> Figure:
+    due = Message.objects.filter(status="queued", due_at__lte=timezone.now())
+    count, shown = _counted(due)
+    oldest = due.order_by("due_at").values_list("due_at", flat=True).first() if count else None
+    sentence = format_html("The oldest since {}.", moment(oldest)) if oldest else "Nothing waits to be sent."
+    return Figure(
+        "Due to be sent", shown, sentence, "schedule_send", "info", _list("conversations_message", "state=waiting")
+    )
+
+
+def _problems() -> Figure:
+    count, shown = _counted(Message.objects.filter(status__in=FAILED))
+    sentence = "Failed, undelivered or of unknown outcome." if count else "Every message went as it should."
+    url = _list("conversations_message", "state=problems")
+    return Figure("Messages with problems", shown, sentence, "sms_failed", "danger" if count else "success", url)
+
+
+def _failed_events() -> Figure:
+    count, shown = _counted(WebhookEvent.objects.filter(status="failed"))
+    sentence = "Look at their errors, mend the cause, replay." if count else "All that came in was understood."
+    url = _list("messaging_webhookevent", "state=failed")
+    return Figure("Failed webhook events", shown, sentence, "webhook", "warning" if count else "success", url)
