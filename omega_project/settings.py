@@ -92,6 +92,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -104,6 +105,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_rq",
+    "import_export",
     "omega_project.lib",
     "accounts",
     "conversations",

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.admin.clients import ClientListAdmin
+from accounts.admin.transfer import ClientTransfer
 from accounts.models import Client
 from accounts.services.address_changes import tell_changed
 from conversations.services.threads import ensure_conversation
@@ -16,7 +17,7 @@ from omega_project.lib.admin import PostAction
 
 
 @admin.register(Client)
-class ClientAdmin(ClientListAdmin):
+class ClientAdmin(ClientTransfer, ClientListAdmin):
     post_actions = (PostAction("converse", "Open the conversation", "forum", "primary"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
