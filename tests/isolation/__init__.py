@@ -1,0 +1,1 @@
+"""One business never sees or changes another's: proved for every operation of the OpenAPI document."""
