@@ -217,6 +217,20 @@ def test_strange_headers_are_never_a_500(headers):
     assert got.headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PATCH", "TRACE", "DELETE", "BREW"])
+@pytest.mark.parametrize(
+    "path", [*WRITES, "/messages/1", "/health", "/businesses/1/clients", "/twilio/sms/reply", "/docs"]
+)
+def test_a_strange_verb_is_never_a_500(method, path):
+    got = call(method, path, key=a_platform_key())
+    assert got.status < 500, (got.status, got.raw)
+
+
+@pytest.mark.parametrize("token", ["x", "1", "1:x", "a.b.c", "%00", "..%2f..%2fetc%2fpasswd", "é", "x" * 3000])
+def test_a_forged_link_to_media_is_404(token):
+    assert_error(get(f"/media/{token}"), 404, "not_found")
+
+
 def test_a_form_instead_of_json_is_422():
     got = call("POST", "/sms/queue", data=b"business_id=1", key=a_platform_key(), content_type=FORM)
     assert_faults(got)

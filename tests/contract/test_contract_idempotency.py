@@ -189,7 +189,7 @@ def assert_one_message(studio, answers):
     assert Client.objects.filter(business_id=studio.id).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("write", [queue, record])
 @pytest.mark.parametrize("known", [True, False])
 def test_twenty_identical_calls_at_once_are_one_message(write, known):
@@ -200,7 +200,7 @@ def test_twenty_identical_calls_at_once_are_one_message(write, known):
     assert_one_message(studio, answers)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_calls_with_pictures_at_once_are_one_message_with_its_pictures_once():
     studio, number = a_studio(), phone()
     urls = ["https://example.com/1.jpg", "https://example.com/2.jpg"]
@@ -209,7 +209,7 @@ def test_twenty_calls_with_pictures_at_once_are_one_message_with_its_pictures_on
     assert [one["url"] for one in message(studio, answers[0]["message_id"])["media"]] == urls
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_of_twenty_different_bodies_at_once_one_wins_and_the_others_are_409():
     studio, number = a_studio(), phone()
     answers = at_once(20, lambda n: queue(studio, to=number, request_id="r-1", body=f"body {n}"))
@@ -217,7 +217,7 @@ def test_of_twenty_different_bodies_at_once_one_wins_and_the_others_are_409():
     assert Message.objects.filter(business_id=studio.id).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_texts_at_once_to_an_unknown_number_make_one_client_and_one_thread():
     studio, number = a_studio(), phone()
     answers = at_once(20, lambda n: queue(studio, to=number, body=f"body {n}"))
@@ -228,7 +228,7 @@ def test_twenty_texts_at_once_to_an_unknown_number_make_one_client_and_one_threa
     assert Client.objects.filter(business_id=studio.id).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_of_ten_answers_at_once_to_the_same_last_message_one_is_sent():
     studio, number = a_studio(), phone()
     last = queue(studio, to=number)["message_id"]

@@ -173,7 +173,7 @@ def test_another_businesss_message_cannot():
     assert cancel(studio, one, key=a_platform_key()).status == 200
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_cancel_and_claim_at_once_never_both_win():
     studio = a_studio()
     for _ in range(6):
@@ -277,7 +277,7 @@ def test_a_bad_retry_is_422(body):
     assert any(fault.startswith(f"body.{next(iter(body))}") for fault in got.faulty)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_ten_retries_at_once_queue_a_message_once():
     studio = a_studio()
     one = failed(studio)

@@ -118,7 +118,7 @@ def test_an_inbound_text_recorded_twice_is_unread_once():
     assert conversations(studio)[0]["unread_count"] == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_records_of_one_provider_message_at_once_are_one_message():
     studio, number, one = a_studio(), phone(), sid()
     fields = {"direction": "inbound", "from": number, "provider": "twilio", "provider_message_id": one}

@@ -230,7 +230,7 @@ def test_the_same_receipt_twice_is_one_line_of_history():
     assert [line["status"] for line in history].count("delivered") == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_thirty_receipts_at_once_in_any_order_end_delivered():
     studio, one = a_studio(), sid()
     made = record(studio, status="queued", provider="twilio", provider_message_id=one)["message_id"]

@@ -61,7 +61,7 @@ def test_the_thread_of_a_send_is_the_same_one():
     assert (got.status, got["id"]) == (200, sent["conversation_id"])
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_calls_at_once_make_one_thread():
     studio = a_studio()
     client = a_client(studio)
@@ -71,7 +71,7 @@ def test_twenty_calls_at_once_make_one_thread():
     assert Conversation.objects.filter(client=client).count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_thread_opened_while_texts_come_and_go_is_one():
     studio = a_studio()
     client = a_client(studio)

@@ -98,7 +98,7 @@ def test_a_doubled_call_is_one_message():
     assert conversations(studio)[0]["unread_count"] == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("known", [True, False])
 def test_the_same_call_fifty_times_at_once_is_one_message(known):
     studio, number = a_studio(), phone()
@@ -112,7 +112,7 @@ def test_the_same_call_fifty_times_at_once_is_one_message(known):
     assert WebhookEvent.objects.count() == 1
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_twenty_first_texts_of_one_stranger_at_once_make_one_client_and_lose_none():
     studio, number = a_studio(), phone()
     answers = at_once(20, lambda n: reply(studio, number, f"text {n}"))
@@ -292,3 +292,11 @@ def test_a_captured_call_is_taken(name, settings):
     assert_twiml(call("POST", PATH, data=data, content_type=kind, **headers))
     assert [one.from_address for one in inbound(studio)] == ["+15558675310"]
     assert_error(call("POST", PATH, data=data + b"&a=b", content_type=kind, **headers), 403, "invalid_signature")
+
+
+def test_a_callers_request_id_can_never_hide_a_text_that_comes_in():
+    studio, number = a_studio(), phone()
+    form = text_form(studio, number, "Do not lose me")
+    queue(studio, request_id=f"twilio:{form['MessageSid']}")
+    assert_twiml(twilio(PATH, form))
+    assert [one.body for one in inbound(studio)] == ["Do not lose me"]

@@ -79,7 +79,7 @@ class Answer:
     body: object = field(default=None)
 
     def __post_init__(self):
-        if self.headers.get("Content-Type", "").startswith("application/json"):
+        if self.raw and self.headers.get("Content-Type", "").startswith("application/json"):
             self.body = json.loads(self.raw)
 
     def __getitem__(self, name):

@@ -1,0 +1,1 @@
+"""omega from outside, as real programs: what a message lives through between a caller and a handset."""
