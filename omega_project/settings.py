@@ -36,7 +36,7 @@ def required(name: str, demo: str) -> str:
 
 
 SECRET_KEY = required("SECRET_KEY", "demo-only-not-a-secret-" + "0" * 40)
-PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+PUBLIC_BASE_URL = (env.str("PUBLIC_BASE_URL", default="") or ("http://127.0.0.1:8000" if DEBUG else "")).rstrip("/")
 if not urlsplit(PUBLIC_BASE_URL).netloc:
     raise ImproperlyConfigured(
         "PUBLIC_BASE_URL must be the scheme and host that providers call, such as https://omega.example.com."

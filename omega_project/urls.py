@@ -16,11 +16,16 @@ from omega_project.health import Health
 admin.site.site_header = admin.site.site_title = "omega"
 
 
+# A page of documentation is read; it has no description of itself for OPTIONS.
+READ = ["get", "head"]
+
+
 class Schema(SpectacularAPIView):
     """The OpenAPI document: JSON, as all that the API says; YAML for who accepts nothing else."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
     content_negotiation_class = DefaultContentNegotiation
+    http_method_names = READ
 
 
 def unknown_path(request: HttpRequest) -> HttpResponse:
@@ -33,8 +38,8 @@ api: list[Any] = [
     path("health/db", Health.as_view({"get": "database"})),
     path("health/ready", Health.as_view({"get": "ready"})),
     path("schema", Schema.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READ), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="schema", http_method_names=READ), name="redoc"),
     path("", include("messaging.urls")),
     path("", include("accounts.urls")),  # before conversations: clients/sync is no client's path
     path("", include("conversations.urls")),

@@ -133,17 +133,25 @@ def promote_scheduled() -> int:
     return len(sql.rows(_PROMOTE))
 
 
-def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str) -> list[Claim]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim took, and how many it set aside instead: blocked, or put back for quiet hours."""
+
+    claims: list[Claim]
+    set_aside: int
+
+
+def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
     """Claim up to `room` messages. No business gets more than its share, nor more than `most` in flight."""
     return sql.in_transaction(lambda: _claim(room, in_flight, most, worker))
 
 
-def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> list[Claim]:
+def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
     promote_scheduled()
     senders = sql.rows(_SENDERS)
     limits = _limits(senders, room, in_flight, most)
     if not limits:
-        return []
+        return Claimed([], 0)
     params = {
         "senders": list(limits), "limits": list(limits.values()), "room": room, "lease": LEASE_SECONDS,
         "worker": worker,
@@ -154,7 +162,8 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> l
     quiet_now = _quiet(going)
     if quiet_now:
         sql.rows(_PUT_BACK, {"ids": list(quiet_now), "due": list(quiet_now.values())})
-    return [_as_claim(row) for row in going if row["id"] not in quiet_now]
+    claims = [_as_claim(row) for row in going if row["id"] not in quiet_now]
+    return Claimed(claims, len(found) - len(claims))
 
 
 def _limits(senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, int], most: int) -> dict[int, int]:

@@ -54,23 +54,24 @@ class Drain:
             while True:
                 drop_dead_connection()
                 stop = jobs.is_stopping() or time.monotonic() > ends
-                claimed = 0 if stop else self._claim()
-                if not claimed and not self.in_flight:
+                moved = 0 if stop else self._claim()
+                if not moved and not self.in_flight:
                     return stop
                 self._settle(self._gather(wait=self.in_flight > 0))
         finally:
             self._finish()
 
     def _claim(self) -> int:
+        """Claim what there is room for; how many messages that moved, those set aside included."""
         room = self.concurrency - self.in_flight
         if room < self.concurrency // 4 and self.in_flight:
             return 0
-        claims = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
-        for claim in claims:
+        claimed = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
+        for claim in claimed.claims:
             self.in_flight += 1
             self.by_business[claim.business_id] += 1
             self.pool.submit(self._deliver, claim, time.monotonic())
-        return len(claims)
+        return len(claimed.claims) + claimed.set_aside
 
     def _share(self) -> int:
         """No business fills the last quarter of the slots: another one's message finds room at once."""

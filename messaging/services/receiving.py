@@ -7,14 +7,12 @@ import orjson
 
 from conversations.models import Attachment
 from conversations.services.threads import ensure_conversation, note_reopening
-from conversations.services.timeline import Gate, NewMessage, append_messages
+from conversations.services.timeline import Gate, NewMessage, append_messages, new_request_id
 from messaging.providers.base import IncomingText
 from messaging.services import consent, parties, vocabulary, wakeup
 from omega_project.lib import sql
 from omega_project.lib.addresses import SHORT_CODE, normalise_party
-from omega_project.lib.api.fields import REQUEST_ID
 from omega_project.lib.clean import storable
-from omega_project.lib.forms import digest
 
 _WHERE_TO = """
 SELECT s.id AS sender_id, s.business_id, b.settings::text AS settings, c.id AS client_id, c.is_blocked,
@@ -72,10 +70,10 @@ def append_plain(where: Place, gate: Gate, provider: str) -> bool:
     return bool(append_messages([_message(where, provider)], gate))
 
 
-def receive(where: Place, provider: str) -> tuple[int | None, str]:
+def receive(where: Place, provider: str) -> tuple[int, str]:
     """Append any text: client and conversation made where missing, media noted, keywords heard. In a transaction.
 
-    Gives the message's id (None where it was known already) and the text to answer with, empty mostly.
+    Gives the message's id and the text to answer with, empty mostly.
     """
     row = where.row
     if row["client_id"] is None:
@@ -85,9 +83,24 @@ def receive(where: Place, provider: str) -> tuple[int | None, str]:
         note_reopening(row["conversation_id"])
     stored = append_messages([_message(where, provider)]).get(0)
     if stored is None:
-        return None, ""
+        return _known(where, provider), ""
     _note_media(stored["id"], where.text)
     return stored["id"], _hear(where, stored["id"])
+
+
+_KNOWN = """
+SELECT id FROM conversations_message
+WHERE provider_message_id = %(sid)s AND business_id = %(business)s AND provider = %(provider)s
+"""
+
+
+def _known(where: Place, provider: str) -> int:
+    """The message that stands for this text already: it was recorded by another door."""
+    params = {"sid": where.text.provider_message_id, "business": where.row["business_id"], "provider": provider}
+    found = sql.row(_KNOWN, params)
+    if found is None:
+        raise RuntimeError("The text was not stored and is not known either.")
+    return int(found["id"])
 
 
 def _message(where: Place, provider: str) -> NewMessage:
@@ -99,7 +112,7 @@ def _message(where: Place, provider: str) -> NewMessage:
         channel="sms",
         direction="inbound",
         status="received",
-        request_id=_request_id(provider, text.provider_message_id),
+        request_id=new_request_id(),  # the provider's id tells one from another; a caller's request_id never hides one
         body=storable(text.body),
         from_address=where.sender,
         to_address=where.receiver,
@@ -111,12 +124,6 @@ def _message(where: Place, provider: str) -> NewMessage:
         is_read=bool(row["is_blocked"]),
         metadata={"keyword": where.keyword} if where.keyword else {},
     )
-
-
-def _request_id(provider: str, sid: str) -> str:
-    """The provider's own id as our request_id; its digest where it is no such thing."""
-    own = f"{provider}:{sid}"
-    return own if REQUEST_ID.match(own) else f"{provider}:{digest(sid.encode('utf-8', 'replace'))}"
 
 
 def _note_media(message_id: int, text: IncomingText) -> None:

@@ -3,7 +3,7 @@
 import re
 
 from messaging.models import Template
-from omega_project.lib.api.errors import Fault, ParameterError, parameter_error
+from omega_project.lib.api.errors import Fault, NotFound, ParameterError, parameter_error
 
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
@@ -22,10 +22,10 @@ def fill(text: str, variables: dict[str, str]) -> str:
 
 
 def render(*, business_id: int, template_id: int, channel: str, variables: dict[str, str]) -> str:
-    """The filled body of a template of this business and channel, or 422."""
+    """The filled body; 404 where the template is not of this business, 422 where not of this channel."""
     template = Template.objects.in_business(business_id).filter(pk=template_id).first()
     if template is None:
-        raise parameter_error("template_id", "is no template of this business")
+        raise NotFound("There is no such template in this business.")
     if template.channel != channel:
         raise parameter_error("template_id", f"is a template for {template.channel}, not {channel}")
     return fill(template.body, variables)

@@ -37,7 +37,7 @@ def text(owner: Business, to: Client, body: str = "hi", **values: Any) -> int:
 
 
 def claim(room: int = 50, in_flight: dict[int, int] | None = None, most: int = 1000) -> list[claiming.Claim]:
-    return claiming.claim_due(room=room, in_flight=in_flight or {}, most=most, worker="test")
+    return claiming.claim_due(room=room, in_flight=in_flight or {}, most=most, worker="test").claims
 
 
 def claimed_ids(**values: Any) -> list[int]:
