@@ -47,8 +47,11 @@ def complete(environment: MutableMapping[str, str], home: Path, port: int, sandb
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
         "INBOUND_EMAIL_DOMAIN": "inbound.omega.test",
     }
+    names_account = bool(environment.get("TWILIO_ACCOUNT_SID") or environment.get("TWILIO_AUTH_TOKEN"))
     for name, value in (fixed | kept_secrets(home)).items():
-        if not environment.get(name):
+        # Whoever names an account of their own has it used with its own token, never with a made-up key.
+        foreign_key = names_account and name.startswith("TWILIO_API_KEY")
+        if not environment.get(name) and not foreign_key:
             environment[name] = value
 
 
@@ -75,8 +78,6 @@ def new_secrets() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(64),
         "TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
-        "TWILIO_API_KEY_SID": "SK" + secrets.token_hex(16),
-        "TWILIO_API_KEY_SECRET": secrets.token_urlsafe(24),
         "TWILIO_TWIML_APP_SID": "AP" + secrets.token_hex(16),
         "SENDGRID_API_KEY": f"SG.{secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}",
         "INBOUND_EMAIL_BASIC_AUTH": f"sendgrid:{secrets.token_urlsafe(24)}",
