@@ -42,16 +42,20 @@ class Measures:
         self.system, self.armoury, self.report, self.effort = system, armoury, report, effort
 
     def _fire(
-        self, name: str, shots: list[Shot], *, port: int = 0, cycle: bool = False, connections: int = CONNECTIONS
+        self, name: str, shots: list[Shot], *, at: str = "web", cycle: bool = False, connections: int = CONNECTIONS
     ) -> dict[str, Any]:
+        """Fire at a program; the outcome, with the processors' milliseconds that each request took there."""
         path = self.system.shots / f"{name}.shots"
         keep(path, shots)
         warmup = min(WARMUP, len(shots) // 5)
-        words = [str(path), str(port or self.system.port), str(connections), str(self.effort.seconds), str(warmup)]
-        outcome = self.system.python("bench.firing", *words, *(["--cycle"] if cycle else []))
+        words = [str(path), str(self.system.port_of(at)), str(connections), str(self.effort.seconds), str(warmup)]
+        before = self.system.processor_seconds(at)
+        outcome = dict(self.system.python("bench.firing", *words, *(["--cycle"] if cycle else [])))
+        after = self.system.processor_seconds(at)
         if not outcome["requests"]:
             raise Failed(f"{name}: nothing was answered: {outcome['first_refusals']}")
-        return dict(outcome)
+        used = [1000 * (then - now) / (outcome["requests"] + warmup) for now, then in zip(before, after, strict=True)]
+        return outcome | {"program_ms": used[0], "database_ms": used[1]}
 
     def _record(self, name: str, shots: list[Shot]) -> Path:
         """The statements of these shots in a file; nothing of them stays in the database."""
@@ -65,14 +69,14 @@ class Measures:
         return float(self.system.python("bench.plain", *words)["rate"])
 
     def _bound(self, name: str, paths: list[str], *, cycle: bool) -> dict[str, Any]:
-        return self._fire(name, [Shot("POST", path) for path in paths], port=self.system.bound_port, cycle=cycle)
+        return self._fire(name, [Shot("POST", path) for path in paths], at="bound", cycle=cycle)
 
     def bounds(self) -> None:
         """What Django and the REST framework give when there is nothing to do."""
         self.report.head("Bounds")
         for name, path in (("empty Django view", "/empty"), ("empty DRF view", "/empty-drf")):
             shots = [Shot("GET", path)]
-            outcomes = [self._fire("empty", shots * 10, port=self.system.bound_port, cycle=True) for _ in range(2)]
+            outcomes = [self._fire("empty", shots * 10, at="bound", cycle=True) for _ in range(2)]
             self.report.add(of_rounds(name, outcomes))
 
     def writes(self) -> None:
@@ -114,17 +118,18 @@ class Measures:
         """The inbox and the timeline at this size; their rates."""
         self.report.head(f"Pages of 25 at {messages:,} messages")
         rates = {}
-        for name, shots in (("inbox", self.armoury.inbox()), ("timeline", self.armoury.timeline())):
+        for title, shots in (("inbox", self.armoury.inbox()), ("timeline", self.armoury.timeline())):
+            name = f"{title}-{messages}"
             outcomes = [self._fire(name, shots, cycle=True) for _ in range(self.effort.rounds)]
             statements = self._record(name, shots)
             plain = Figure(f"  its SQL by psycopg, {CONNECTIONS} connections", self._plain(statements, cycle=True))
             paths = [f"/replay/{name}/{place}" for place in range(len(shots))]
             behind = of_rounds("  its SQL behind an empty DRF view", [self._bound(name, paths, cycle=True)])
-            figure = of_rounds(f"GET {name}", outcomes, bound="its SQL behind DRF")
+            figure = of_rounds(f"GET {title}", outcomes, bound="its SQL behind DRF")
             figure.share = figure.rate / behind.rate
             met = figure.rate >= PAGE_RATE and (figure.p99_ms or 0) < PAGE_P99
             self.report.add(plain, behind, figure.aim(f"{PAGE_RATE:,.0f}/s, p99 < {PAGE_P99:.0f} ms", met=met))
-            rates[name] = figure.rate
+            rates[title] = figure.rate
         return rates
 
     def growth(self, small: dict[str, float], large: dict[str, float]) -> None:
@@ -143,7 +148,7 @@ class Measures:
             self.system.rows("UPDATE conversations_message SET status = 'canceled' WHERE status = 'queued'")
             faults = {"twilio": {"latency_ms": latency}, "callbacks": {"drop": 1}}
             self.system.sandbox("PUT", "/faults", faults)
-            carrier = self._fire("carrier", self.armoury.carrier(4000), port=self.system.sandbox_port, connections=96)
+            carrier = self._fire("carrier", self.armoury.carrier(4000), at="sandbox", connections=96)
             self.system.sandbox("DELETE", "/ledger")
             self.report.add(of_rounds(f"  the carrier itself, {latency} ms, 96 connections", [carrier]))
             rate = self._drain()

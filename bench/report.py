@@ -22,6 +22,9 @@ class Figure:
     unit: str = "/s"
     p50_ms: float | None = None
     p99_ms: float | None = None
+    # Processors' milliseconds of the program and of the database for one request: they hold on a busy machine too.
+    program_ms: float | None = None
+    database_ms: float | None = None
     bound: str = ""
     share: float | None = None
     rounds: list[float] = field(default_factory=list)
@@ -38,12 +41,14 @@ class Figure:
 def of_rounds(name: str, outcomes: list[dict[str, Any]], **more: Any) -> Figure:
     """A figure of the outcomes that `bench.firing` gave, round by round."""
     refused = [text for outcome in outcomes for text in outcome["first_refusals"]]
-    note = f"{sum(o['refused'] for o in outcomes)} refused: {refused[0][:160]}" if refused else ""
+    note = f"{sum(o['refused'] for o in outcomes)} refused: {' '.join(refused[0].split())[:160]}" if refused else ""
     return Figure(
         name,
         median(o["rate"] for o in outcomes),
         p50_ms=median(o["p50_ms"] for o in outcomes),
         p99_ms=median(o["p99_ms"] for o in outcomes),
+        program_ms=median(o["program_ms"] for o in outcomes),
+        database_ms=median(o["database_ms"] for o in outcomes),
         rounds=[round(o["rate"], 1) for o in outcomes],
         note=note,
         **more,
@@ -64,7 +69,9 @@ class Report:
                 print(f"{'':<46}{figure.note}", flush=True)
 
     def head(self, title: str) -> None:
-        print(f"\n{title:<44}{'measured':>12}{'p50':>9}{'p99':>9}   share of / target", flush=True)
+        print(
+            f"\n{title:<44}{'measured':>12}{'p50':>9}{'p99':>9}{'cpu':>8}{'db cpu':>8}   share of / target", flush=True
+        )
 
     def missed(self) -> list[Figure]:
         return [figure for figure in self.figures if figure.met is False]
@@ -81,6 +88,7 @@ def line_of(figure: Figure) -> str:
     """A figure in one line of the table."""
     amount = f"{figure.rate:,.0f}{figure.unit}" if figure.rate >= 10 else f"{figure.rate:.2f}{figure.unit}"
     times = "".join(f"{'' if ms is None else f'{ms:.1f} ms':>9}" for ms in (figure.p50_ms, figure.p99_ms))
+    times += "".join(f"{'' if ms is None else f'{ms:.2f}':>8}" for ms in (figure.program_ms, figure.database_ms))
     share = f"{figure.share:.2f} of {figure.bound}" if figure.share is not None else ""
     verdict = {True: "met: ", False: "MISSED: ", None: ""}[figure.met]
     target = f"{verdict}{figure.target}" if figure.target else ""

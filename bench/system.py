@@ -175,6 +175,16 @@ class System:
             cursor = line.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
+    def port_of(self, name: str) -> int:
+        """Where a program listens."""
+        return {"web": self.port, "bound": self.bound_port, "sandbox": self.sandbox_port}[name]
+
+    def processor_seconds(self, name: str) -> tuple[float, float]:
+        """What a program's processes have used of the processors so far, and what the database's have."""
+        server = embedded.pids(self.home)["postgres"]
+        database = [server, *children_of(server)]
+        return (sum(map(used_by, self.children[name].pids())), sum(map(used_by, database)))
+
     def peak_memory(self, name: str) -> list[float]:
         """The most that each process of a program ever held, in MB."""
         return [peak for pid in self.children[name].pids() if (peak := peak_of(pid)) is not None]
@@ -187,6 +197,21 @@ def peak_of(pid: int) -> float | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     return None
+
+
+def children_of(pid: int) -> list[int]:
+    """The direct children of a process."""
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def used_by(pid: int) -> float:
+    """The processor's time that a process has used, in seconds; none where it is gone."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def listen_to_signals() -> None:

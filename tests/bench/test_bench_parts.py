@@ -79,7 +79,8 @@ def test_time_ends_a_volley():
 
 
 def outcome_of(rate, refused=0):
-    return {"rate": rate, "p50_ms": 1.0, "p99_ms": 2.0, "refused": refused, "first_refusals": ["503"] * bool(refused)}
+    times = {"p50_ms": 1.0, "p99_ms": 2.0, "program_ms": 0.5, "database_ms": 0.1}
+    return {"rate": rate, **times, "refused": refused, "first_refusals": ["503"] * bool(refused)}
 
 
 def test_a_figure_is_the_median_of_its_rounds():
