@@ -48,7 +48,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """The header `X-API-KEY`."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
-        given = request.META.get("HTTP_X_API_KEY")
+        given = request.headers.get("x-api-key")
         if not given:
             return None
         key = credentials.find_api_key(given)
@@ -71,7 +71,7 @@ class TokenAuthentication(BaseAuthentication):
     """The header `Authorization: Bearer`."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
-        scheme, _, given = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         return None, _by_token(given.strip())

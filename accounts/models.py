@@ -139,9 +139,9 @@ class Client(models.Model):
     home_location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+")
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     is_blocked = models.BooleanField(default=False)
-    consent_sms = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
-    consent_email = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
-    consent_voice = models.CharField(max_length=16, choices=ConsentState.choices, default=ConsentState.UNKNOWN)
+    consent_sms = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
+    consent_email = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
+    consent_voice = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
     merged_into = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -226,7 +226,7 @@ class Sender(models.Model):
     """An address that a business sends from and is written to."""
 
     business = models.ForeignKey(Business, models.CASCADE, related_name="senders")
-    channel = models.CharField(max_length=8, choices=Channel.choices)
+    channel = models.CharField(max_length=8, choices=Channel)
     address = models.CharField(max_length=254)
     provider = models.CharField(max_length=32)
     location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="senders")

@@ -24,10 +24,10 @@ def verified_form(request: HttpRequest, payload: bytes) -> dict[str, str]:
     The URL is the public one with the path as it was called, never what Host or a proxy's headers say. A body that is
     not UTF-8 is read in the charset under which the signature holds.
     """
-    given = request.META.get("HTTP_X_TWILIO_SIGNATURE", "")
+    given = request.headers.get("x-twilio-signature", "")
     url = settings.PUBLIC_BASE_URL + request.get_full_path()
     try:
-        form = _matching_form(url, payload, request.META.get("CONTENT_TYPE", ""), given)
+        form = _matching_form(url, payload, request.headers.get("content-type", ""), given)
     except Exception as error:
         raise InvalidSignature("The signature could not be checked.") from error
     if form is None:

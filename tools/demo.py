@@ -91,9 +91,7 @@ def new_key_pair() -> dict[str, str]:
     private = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return {
         "SENDGRID_WEBHOOK_PRIVATE_KEY": base64.b64encode(private).decode(),
         "SENDGRID_WEBHOOK_PUBLIC_KEY": base64.b64encode(public).decode(),

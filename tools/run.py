@@ -207,9 +207,7 @@ class Run:
         raise Refused(f"{name} does not answer on port {port}. The end of {log}:\n{tail(log)}")
 
     def _pids(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            name: [] for name in ("web", "worker", "scheduler", "sandbox", "postgres", "redis")
-        }
+        found: dict[str, Any] = {name: [] for name in ("web", "worker", "scheduler", "sandbox", "postgres", "redis")}
         for child in self.children:
             found[child.program.kind] += child.pids()
         found |= self.services.pids

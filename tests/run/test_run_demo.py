@@ -49,9 +49,7 @@ def test_the_environment_wins(tmp_path: Path) -> None:
         ({"DEBUG": "false"}, False),
     ],
 )
-def test_the_sandbox_runs_in_a_demo_that_names_no_other_carrier(
-    environment: dict[str, str], wanted: bool
-) -> None:
+def test_the_sandbox_runs_in_a_demo_that_names_no_other_carrier(environment: dict[str, str], wanted: bool) -> None:
     assert demo.wants_sandbox(environment) is wanted
 
 

@@ -53,7 +53,7 @@ class RequestMiddleware:
         return response
 
     def _request_id(self, request: HttpRequest) -> str:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        given = request.headers.get("x-request-id", "")
         return given if _SANE_ID.match(given) else uuid.uuid4().hex
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:

@@ -60,7 +60,7 @@ class RawParser(BaseParser):
 def read_body(request: HttpRequest, limit: int) -> bytes:
     """The raw bytes of the body; 413 over `limit` bytes, whatever Content-Length claims."""
     try:
-        declared = int(request.META.get("CONTENT_LENGTH") or 0)
+        declared = int(request.headers.get("content-length") or 0)
     except ValueError:
         declared = 0
     if declared > limit:
@@ -164,7 +164,7 @@ def path_id(name: str, value: str, faults: list[Fault]) -> int:
 
 def idempotency_key(request: Request, faults: list[Fault]) -> str | None:
     """The header `Idempotency-Key`, checked as a `request_id` is."""
-    from_header: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    from_header: str | None = request.headers.get("idempotency-key")
     if from_header is None:
         return None
     if not re.match(r"^[A-Za-z0-9._:-]{1,128}\Z", from_header):
