@@ -224,10 +224,12 @@ def conversation_object(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63
+
+
 def _assignee(value: Any) -> Any:
-    if value in {"me", "none"}:
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) < 2**63:
+    if isinstance(value, str) and (value in {"me", "none"} or _is_id(value)):
         return value
     raise ValueError("must be a staff member's id, me or none")
 
