@@ -19,12 +19,14 @@ _MOST_SENTENCES = 10
 
 
 class ClientImportForm(ImportForm):
-    business: forms.ModelChoiceField[Business] = forms.ModelChoiceField(Business.objects.order_by("name", "pk"), widget=UnfoldAdminSelectWidget)
+    business: forms.Field = forms.ModelChoiceField(
+        Business.objects.order_by("name", "pk"), widget=UnfoldAdminSelectWidget
+    )
     field_order = ["business", "resource", "import_file", "format"]
 
 
 class ClientConfirmForm(ConfirmImportForm):
-    business: forms.ModelChoiceField[Business] = forms.ModelChoiceField(Business.objects.all(), widget=forms.HiddenInput)
+    business: forms.Field = forms.ModelChoiceField(Business.objects.all(), widget=forms.HiddenInput)
 
 
 class ClientTransfer(ImportExportMixin):
