@@ -4,11 +4,11 @@ import pytest
 from django.db import connection, transaction
 
 from conversations.models import Attachment, Conversation
-from messaging.services import claiming
 from tests.contract.world import (
     a_client,
     a_staff_member,
     a_studio,
+    claimed,
     get,
     message,
     phone,
@@ -184,7 +184,7 @@ def test_the_timeline_walks_its_index(busy_studio, order):
 def test_the_claim_walks_its_index(busy_studio):
     studio, _ = busy_studio
     queue(studio)
-    assert_no_scan(lambda: claiming.claim_due(room=50, in_flight={}, most=50, worker="w").claims)
+    assert_no_scan(claimed)
 
 
 def test_a_send_a_reply_and_a_receipt_walk_indexes(busy_studio):

@@ -4,12 +4,12 @@ import pytest
 from django.utils import timezone
 
 from conversations.models import Message
-from messaging.services import claiming
 from tests.contract.shapes import MESSAGE, assert_error, assert_faults, assert_keys, assert_times
 from tests.contract.world import (
     a_platform_key,
     a_studio,
     at_once,
+    claimed,
     get,
     message,
     phone,
@@ -65,7 +65,7 @@ def test_the_trace_speaks_of_consent_sender_and_time():
 def test_the_trace_has_each_attempt_and_no_secrets(settings):
     studio = a_studio()
     one = queue(studio)["message_id"]
-    claiming.claim_due(room=10, in_flight={}, most=10, worker="w")
+    claimed()
     shown = message(studio, one)
     assert shown["status"] == "sending"
     assert shown["attempts"] == 1
@@ -134,7 +134,7 @@ def test_what_has_not_gone_can_be_taken_back(fields):
     assert got.status == 200, got.raw
     assert got.body == {"message_id": one, "status": "canceled"}
     assert status_of(studio, one) == "canceled"
-    assert claiming.claim_due(room=10, in_flight={}, most=10, worker="w").claims == []
+    assert claimed() == []
 
 
 def test_taking_back_twice_is_the_same_answer():
@@ -155,7 +155,7 @@ def test_what_was_handed_over_cannot(status):
 def test_what_a_worker_has_in_hand_cannot():
     studio = a_studio()
     one = queue(studio)["message_id"]
-    claiming.claim_due(room=10, in_flight={}, most=10, worker="w")
+    claimed()
     assert_error(cancel(studio, one), 409, "already_handed_over")
 
 
@@ -180,10 +180,10 @@ def test_cancel_and_claim_at_once_never_both_win():
         one = queue(studio)["message_id"]
         tasks = [
             lambda one=one: cancel(studio, one).status,
-            lambda: [claim.message_id for claim in claiming.claim_due(room=9, in_flight={}, most=9, worker="w").claims],
+            claimed,
         ]
-        canceled, claimed = at_once(2, lambda n, tasks=tasks: tasks[n]())
-        assert (canceled == 200) != (claimed == [one]), (canceled, claimed)
+        canceled, taken = at_once(2, lambda n, tasks=tasks: tasks[n]())
+        assert (canceled == 200) != (taken == [one]), (canceled, taken)
 
 
 def test_a_retry_answers_with_exactly_these_keys():
@@ -301,8 +301,7 @@ def test_a_retry_after_a_stop_is_blocked_at_the_last_moment():
     Message.objects.filter(pk=one).update(status="failed", error_code="30001", error_retryable=True)
     reply(studio, number, "STOP")
     retry(studio)
-    claims = claiming.claim_due(room=10, in_flight={}, most=10, worker="w").claims
-    assert claims == []
+    assert claimed() == []
     assert status_of(studio, one) in {"blocked", "failed"}
 
 
@@ -310,7 +309,7 @@ def test_a_stop_between_queue_and_send_blocks():
     studio, number = a_studio(), phone()
     one = queue(studio, to=number)["message_id"]
     reply(studio, number, "STOP")
-    assert claiming.claim_due(room=10, in_flight={}, most=10, worker="w").claims == []
+    assert claimed() == []
     shown = message(studio, one)
     assert shown["status"] == "blocked"
     assert shown["error"]["code"]

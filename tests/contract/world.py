@@ -18,6 +18,7 @@ from django.test import Client as Browser
 
 from accounts.models import Business, Client, Location, Sender, Staff
 from accounts.services.credentials import create_api_key
+from messaging.services import claiming
 
 _numbers = itertools.count(2_000_000)
 
@@ -218,6 +219,11 @@ def timeline(studio, answer, **query):
     got = get(thread_path(studio, answer), studio.key, query)
     assert got.status == 200, got.raw
     return got.body["results"]
+
+
+def claimed():
+    """The messages that a worker takes in hand now."""
+    return [claim.message_id for claim in claiming.claim_due(room=50, in_flight={}, most=50, worker="w").claims]
 
 
 def at_once(count, work):
