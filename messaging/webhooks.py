@@ -2,6 +2,7 @@
 
 from xml.sax.saxutils import escape
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -14,8 +15,6 @@ from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody
 from omega_project.lib.forms import query_of
 
-# Far above any provider's form; what is larger is no form of theirs.
-MOST_FORM_BYTES = 1024 * 1024
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
 _TEXT = {"MessageSid": "SM" + "0" * 32, "From": "+12125550142", "To": "+12125550100", "Body": "On my way"}
 _REPORT = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "delivered"}
@@ -64,7 +63,7 @@ class TwilioWebhooks(OmegaViewSet):
 
 def _hook(request: Request, kind: str) -> intake.Hook:
     http = request._request
-    payload = read_body(http, MOST_FORM_BYTES)
+    payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
     form = verified_form(http, payload)
     url = http.get_full_path()
     return intake.Hook("twilio", kind, form, payload, url, http.META.get("CONTENT_TYPE", ""), query_of(url))
