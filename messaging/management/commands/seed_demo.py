@@ -19,7 +19,9 @@ class Command(BaseCommand):
     help = "Make the demo's businesses and credentials (only where DEBUG is on); a second call changes nothing."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--json", type=Path, metavar="PATH", help="where to write (and find) the credentials")
+        parser.add_argument(
+            "--json", type=Path, metavar="PATH", help="where the credentials are (default: demo.json in OMEGA_HOME)"
+        )
         parser.add_argument("--size", type=int, metavar="N", help="add about N messages, for load, instead of the demo")
         parser.add_argument("--business", type=int, metavar="ID", help="whom --size is for (default: one of its own)")
         parser.add_argument("--seed", type=int, default=1, help="another number gives --size another load")
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("The demo is made only where DEBUG is on.")
         if options["json"] or options["size"] is None:
-            self._seed(options["json"])
+            self._seed(options["json"] or settings.OMEGA_HOME / "demo.json")
         if options["size"] is not None:
             self._load(options["size"], options["business"], options["seed"])
 
@@ -45,18 +47,16 @@ class Command(BaseCommand):
             f"{made.messages:,} messages in {made.clients:,} conversations of business {made.business_id} are made."
         )
 
-    def _seed(self, path: Path | None) -> None:
-        known = read(path) if path else {}
+    def _seed(self, path: Path) -> None:
+        known = read(path)
         credentials = demo.ensure_demo(known)
         names = ", ".join(business["name"] for business in credentials["businesses"])
         if credentials == known:
             self.stdout.write(f"The demo is as it was: {names}.")
             return
-        if path:
-            write(path, credentials)
-        else:
-            self.stdout.write(json.dumps(credentials, indent=1))
-        self.stdout.write(f"The demo is made: {names}.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, credentials)
+        self.stdout.write(f"The demo is made: {names}. Its credentials are in {path}.")
 
 
 def read(path: Path) -> dict[str, Any]:
