@@ -1,6 +1,6 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
-from conversations.services import notifying, threads
+from conversations.services import merging, notifying, threads
 from messaging.services import delivery, intake, media, recovery, wakeup
 from omega_project.lib import jobs
 
@@ -19,10 +19,11 @@ def sweep() -> None:
 
 
 def tidy() -> None:
-    """Every few seconds: events to try again, media to fetch, snoozes that end."""
+    """Every few seconds: events to try again, media to fetch, snoozes that end, stragglers of merges."""
     intake.retry_due()
     media.requeue_due()
     threads.wake_snoozed()
+    merging.carry_stragglers()
     notifying.email_due()
 
 

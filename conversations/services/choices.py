@@ -9,7 +9,8 @@ COUNTED = 10_000
 _COUNTS = """
 WITH newest AS MATERIALIZED (
     SELECT status, channels, assigned_to_id, location_id, labels FROM conversations_conversation
-    WHERE business_id = %(business)s::bigint ORDER BY last_message_at DESC, id DESC LIMIT %(most)s::int
+    WHERE business_id = %(business)s::bigint AND merged_into_id IS NULL
+    ORDER BY last_message_at DESC, id DESC LIMIT %(most)s::int
 )
 SELECT 'status' AS kind, status AS value, count(*)::int AS n FROM newest GROUP BY status
 UNION ALL SELECT 'channel', channel, count(*)::int FROM newest, unnest(channels) AS channel GROUP BY channel

@@ -33,7 +33,9 @@ SELECT DISTINCT conversation_id AS id FROM (
 
 def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowing:
     """The conditions of a ConversationsQuery; `staff_id` is the assignee that it names."""
-    narrowing = Narrowing(["v.business_id = %(business)s::bigint"], {"business": business_id})
+    narrowing = Narrowing(
+        ["v.business_id = %(business)s::bigint", "v.merged_into_id IS NULL"], {"business": business_id}
+    )
     if given.status:
         narrowing.add("v.status = ANY(%(status)s::text[])", status=list(dict.fromkeys(given.status)))
     if given.assigned_to == "none":

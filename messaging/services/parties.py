@@ -15,7 +15,7 @@ from omega_project.lib.addresses import normalise_sender
 _FACTS = """
 SELECT w.ord, clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status,
        b.quiet_from, b.quiet_until,
-       c.id AS client_id, c.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
+       c.id AS client_id, h.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
        v.id AS conversation_id, a.state AS address_consent,
        s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
        w.staff IS NULL OR EXISTS (
@@ -28,13 +28,22 @@ JOIN accounts_business b ON b.id = w.business
 LEFT JOIN LATERAL (
     SELECT p.* FROM accounts_client p WHERE w.client IS NOT NULL AND p.id = w.client AND p.business_id = b.id
     UNION ALL
-    (SELECT p.* FROM accounts_client p LEFT JOIN conversations_conversation u ON u.client_id = p.id
-     WHERE w.client IS NULL AND p.business_id = b.id AND p.phone = w."to" AND p.phone <> ''
-     ORDER BY u.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
+    (SELECT p.* FROM (
+         SELECT id FROM accounts_client WHERE business_id = b.id AND phone = w."to" AND phone <> ''
+         UNION ALL
+         SELECT client_id FROM accounts_clientaddress WHERE business_id = b.id AND kind = 'phone' AND address = w."to"
+     ) k JOIN accounts_client p ON p.id = k.id LEFT JOIN conversations_conversation u ON u.client_id = p.id
+     WHERE w.client IS NULL AND p.merged_into_id IS NULL
+     ORDER BY p.phone = w."to" DESC, u.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
 ) c ON true
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN w."to" <> c.phone AND EXISTS (
+        SELECT 1 FROM accounts_clientaddress WHERE business_id = b.id AND kind = 'phone' AND address = w."to"
+        AND client_id = c.id) THEN w."to" ELSE c.phone END AS phone
+) h ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
 LEFT JOIN messaging_consent a
-    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(c.phone, w."to")
+    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(h.phone, w."to")
 LEFT JOIN LATERAL (
     SELECT n.id, n.address, n.provider,
         CASE WHEN n.address = w.sender THEN 'asked_for' WHEN n.location_id = w.location THEN 'location'
@@ -48,11 +57,18 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) s ON true
 """
-# Of several clients with one phone, what comes in goes to the one whose conversation moved last (api.md, 7).
+# Of several clients with one phone, what comes in goes to the one whose conversation moved last (api.md, 7); of those
+# who have it only from a merge (ClientAddress), where it is nobody's own.
 _BY_PHONE = """
-SELECT c.id FROM accounts_client c LEFT JOIN conversations_conversation v ON v.client_id = c.id
-WHERE c.business_id = %(business)s::bigint AND c.phone = %(phone)s::text AND c.phone <> ''
-ORDER BY v.last_message_at DESC NULLS LAST, c.id DESC LIMIT 1
+SELECT c.id FROM (
+    SELECT id FROM accounts_client
+    WHERE business_id = %(business)s::bigint AND phone = %(phone)s::text AND phone <> ''
+    UNION ALL
+    SELECT client_id FROM accounts_clientaddress
+    WHERE business_id = %(business)s::bigint AND kind = 'phone' AND address = %(phone)s::text
+) k JOIN accounts_client c ON c.id = k.id LEFT JOIN conversations_conversation v ON v.client_id = c.id
+WHERE c.merged_into_id IS NULL
+ORDER BY c.phone = %(phone)s::text DESC, v.last_message_at DESC NULLS LAST, c.id DESC LIMIT 1
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s::text, 0))"
 

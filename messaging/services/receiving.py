@@ -19,9 +19,15 @@ SELECT s.id AS sender_id, s.business_id, b.settings::text AS settings, c.id AS c
     v.id AS conversation_id, v.status AS conversation_status
 FROM accounts_sender s JOIN accounts_business b ON b.id = s.business_id
 LEFT JOIN LATERAL (
-    SELECT p.id, p.is_blocked FROM accounts_client p LEFT JOIN conversations_conversation w ON w.client_id = p.id
-    WHERE p.business_id = s.business_id AND p.phone = %(sender)s::text AND p.phone <> ''
-    ORDER BY w.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1
+    SELECT p.id, p.is_blocked FROM (
+        SELECT id FROM accounts_client
+        WHERE business_id = s.business_id AND phone = %(sender)s::text AND phone <> ''
+        UNION ALL
+        SELECT client_id FROM accounts_clientaddress
+        WHERE business_id = s.business_id AND kind = 'phone' AND address = %(sender)s::text
+    ) k JOIN accounts_client p ON p.id = k.id LEFT JOIN conversations_conversation w ON w.client_id = p.id
+    WHERE p.merged_into_id IS NULL
+    ORDER BY p.phone = %(sender)s::text DESC, w.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1
 ) c ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
 WHERE s.channel = 'sms' AND s.address = %(receiver)s::text

@@ -9,7 +9,7 @@ from omega_project.lib.api.errors import Conflict
 from tests.people.conftest import say, thread_of
 from tests.people.test_people_sync_races import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def tried(work):

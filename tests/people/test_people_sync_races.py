@@ -12,7 +12,7 @@ from messaging.models import Consent, ConsentChange
 from messaging.services.consent import change_consent
 from omega_project.lib.sql import in_transaction
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_once(*works):
