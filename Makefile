@@ -20,7 +20,7 @@ export SANDBOX_PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench clean
+.PHONY: help run test fuzz clients lint fmt bench clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,12 @@ run: .venv/.runtime ## start all of omega with its services and a sandbox carrie
 
 test: .venv/.dev ## run every test
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+fuzz: .venv/.dev ## send requests that nobody would write, for FUZZ_SECONDS (600)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} exec $(BIN)/python -m pytest tests/fuzz --timeout=0 $(ARGS)
+
+clients: .venv/.dev ## generate a Python client and TypeScript types from the schema into OMEGA_HOME/clients
+	@exec sh tools/clients.sh all "$(OMEGA_HOME)/clients"
 
 lint: .venv/.dev ## check style, types, imports, templates, migrations, deployment and schema
 	@exec sh tools/lint.sh

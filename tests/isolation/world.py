@@ -1,7 +1,7 @@
 """Two businesses with everything in them, the credentials that must not work, and requests made from the document."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.db import connection
@@ -79,12 +79,17 @@ class World:
     ours: House
     theirs: House
     platform_key: str
+    dead_credentials: dict = field(init=False)
+    state: dict = field(init=False)
+
+    def __post_init__(self):
+        self.dead_credentials = self._dead_credentials()
 
     def erase(self):
         ApiKey.objects.filter(business=None).delete()
         Business.objects.filter(pk__in=[self.ours.ids["business_id"], self.theirs.ids["business_id"]]).delete()
 
-    def dead_credentials(self):
+    def _dead_credentials(self):
         """By name: the headers of credentials that were ours, or never anybody's."""
         past = timezone.now() - datetime.timedelta(seconds=1)
         business_id, key_id = (

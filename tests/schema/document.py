@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass
 
+import jsonschema
 from drf_spectacular.generators import SchemaGenerator
 
 # Called without a credential of ours: health by load balancers, the webhooks by providers that sign.
@@ -64,6 +65,22 @@ def resolved(thing):
             found = found[part]
         thing = found
     return thing
+
+
+def misfits(value, schema, *, strict=False):
+    """What is wrong with `value` by `schema`, in sentences; where `strict`, keys that nothing names are wrong too."""
+    whole = {**schema, "components": {"schemas": _closed() if strict else document()["components"]["schemas"]}}
+    checker = jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(value)]
+
+
+@functools.cache
+def _closed():
+    """The schemas, those of objects without room for keys that they do not name."""
+    schemas = document()["components"]["schemas"]
+    return {
+        name: ({"additionalProperties": False} if "properties" in one else {}) | one for name, one in schemas.items()
+    }
 
 
 def examples(content):
