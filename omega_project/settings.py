@@ -87,6 +87,7 @@ DATABASES["default"].update(
 )
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=5,
+    prepare_threshold=5,  # None, Django's default, prepares nothing, whatever lib.sql asks for
     options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
 )
 

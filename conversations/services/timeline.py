@@ -3,6 +3,7 @@
 One statement by CTE is the write's floor (limits.md), whether it carries one message or a hundred.
 """
 
+import functools
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -73,7 +74,7 @@ _COLUMNS = """
 _APPEND = """
 WITH input AS MATERIALIZED (
     SELECT row_number() OVER () - 1 AS ord, nextval('conversations_message_id_seq') AS new_id, x.*
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS x({columns})
+    FROM (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS y({columns}) LIMIT {most}) x
 ), {gate}
 ins AS (
     INSERT INTO conversations_message (
@@ -119,7 +120,9 @@ ins AS (
 SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
 FROM ins JOIN input ON input.new_id = ins.id
 """
-_PLAIN = _APPEND.format(columns=_COLUMNS, gate="", where_gate="")
+_NO_GATE = {"columns": _COLUMNS, "gate": "", "where_gate": ""}
+# `most` tells the planner how few rows the JSON holds; it would take it for a hundred.
+_ONE, _MANY = _APPEND.format(most=1, **_NO_GATE), _APPEND.format(most=100_000, **_NO_GATE)
 
 
 def new_request_id() -> str:
@@ -141,6 +144,12 @@ def first_of(business_id: int, request_id: str, fingerprint: bytes) -> dict[str,
     return first
 
 
+@functools.lru_cache(maxsize=16)
+def _gated(gate: str) -> str:
+    where = "WHERE EXISTS (SELECT 1 FROM gate)"
+    return _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate}),", where_gate=where, most=100)
+
+
 def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[int, dict[str, Any]]:
     """Append `rows` in their order; give `id` and `created_at` by each one's place in the list.
 
@@ -151,10 +160,7 @@ def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[in
     threads = list({row.conversation_id for row in rows})
     params: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "threads": threads}
     if gate is None:
-        found = sql.rows(_PLAIN, params)
+        found = sql.rows(_ONE if len(rows) == 1 else _MANY, params)
     else:
-        statement = _APPEND.format(
-            columns=_COLUMNS, gate=f"gate AS ({gate.sql}),", where_gate="WHERE EXISTS (SELECT 1 FROM gate)"
-        )
-        found = sql.rows(statement, params | gate.params)
+        found = sql.rows(_gated(gate.sql), params | gate.params)
     return {row["ord"]: row for row in found}

@@ -12,18 +12,23 @@ from messaging.services import consent
 from omega_project.lib import sql
 from omega_project.lib.addresses import normalise_sender
 
+# `most` tells the planner how few rows the JSON holds, and scalar sub-selects leave it no table to hash: each look-up
+# goes by its index, however large the tables are and however old their statistics.
 _FACTS = """
 SELECT w.ord, clock_timestamp() AS now, b.timezone AS business_timezone, b.status AS business_status,
        b.quiet_from, b.quiet_until,
        c.id AS client_id, h.phone AS client_phone, c.timezone AS client_timezone, c.is_blocked, c.consent_sms,
-       v.id AS conversation_id, a.state AS address_consent,
+       v.id AS conversation_id,
+       (SELECT state FROM messaging_consent WHERE business_id = b.id AND channel = 'sms'
+        AND address = COALESCE(h.phone, w."to")) AS address_consent,
        s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
-       w.staff IS NULL OR EXISTS (
-           SELECT 1 FROM accounts_staff WHERE id = w.staff AND business_id = b.id) AS staff_known,
-       w.location IS NULL OR EXISTS (
-           SELECT 1 FROM accounts_location WHERE id = w.location AND business_id = b.id) AS location_known
-FROM jsonb_to_recordset(%(wanted)s::jsonb) AS w(
-    ord int, business bigint, client bigint, "to" text, sender text, staff bigint, location bigint)
+       w.staff IS NULL OR (
+           SELECT true FROM accounts_staff WHERE id = w.staff AND business_id = b.id) IS NOT NULL AS staff_known,
+       w.location IS NULL OR (
+           SELECT true FROM accounts_location WHERE id = w.location AND business_id = b.id) IS NOT NULL
+           AS location_known
+FROM (SELECT * FROM jsonb_to_recordset(%(wanted)s::jsonb) AS x(
+    ord int, business bigint, client bigint, "to" text, sender text, staff bigint, location bigint) LIMIT {most}) w
 JOIN accounts_business b ON b.id = w.business
 LEFT JOIN LATERAL (
     SELECT p.* FROM accounts_client p WHERE w.client IS NOT NULL AND p.id = w.client AND p.business_id = b.id
@@ -37,13 +42,11 @@ LEFT JOIN LATERAL (
      ORDER BY p.phone = w."to" DESC, u.last_message_at DESC NULLS LAST, p.id DESC LIMIT 1)
 ) c ON true
 LEFT JOIN LATERAL (
-    SELECT CASE WHEN w."to" <> c.phone AND EXISTS (
-        SELECT 1 FROM accounts_clientaddress WHERE business_id = b.id AND kind = 'phone' AND address = w."to"
+    SELECT CASE WHEN w."to" <> c.phone AND (
+        SELECT true FROM accounts_clientaddress WHERE business_id = b.id AND kind = 'phone' AND address = w."to"
         AND client_id = c.id) THEN w."to" ELSE c.phone END AS phone
 ) h ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
-LEFT JOIN messaging_consent a
-    ON a.business_id = b.id AND a.channel = 'sms' AND a.address = COALESCE(h.phone, w."to")
 LEFT JOIN LATERAL (
     SELECT n.id, n.address, n.provider,
         CASE WHEN n.address = w.sender THEN 'asked_for' WHEN n.location_id = w.location THEN 'location'
@@ -57,6 +60,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) s ON true
 """
+_FACTS_OF_ONE, _FACTS_OF_MANY = _FACTS.format(most=1), _FACTS.format(most=1000)
 # Of several clients with one phone, what comes in goes to the one whose conversation moved last (api.md, 7); of those
 # who have it only from a merge (ClientAddress), where it is nobody's own.
 _BY_PHONE = """
@@ -121,7 +125,8 @@ def facts_for(ends: list[Ends]) -> list[Facts | None]:
         }
         for place, one in enumerate(ends)
     ]
-    found = {row["ord"]: row for row in sql.rows(_FACTS, {"wanted": orjson.dumps(wanted).decode()})}
+    statement = _FACTS_OF_ONE if len(wanted) == 1 else _FACTS_OF_MANY
+    found = {row["ord"]: row for row in sql.rows(statement, {"wanted": orjson.dumps(wanted).decode()})}
     return [_facts(found[place], one.to) if place in found else None for place, one in enumerate(ends)]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import OperationalError, connection, transaction
+from django.db import NotSupportedError, OperationalError, connection, transaction
 from psycopg.adapt import AdaptersMap
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
@@ -47,7 +47,16 @@ def rows(sql: str, params: Params = ()) -> list[Row]:
     execute: Callable[..., list[Row]] = _run
     for wrapper in reversed(connection.execute_wrappers):
         execute = _wrapped(wrapper, execute)
-    return execute(sql, params, False, {"connection": connection, "cursor": None})
+    context = {"connection": connection, "cursor": None}
+    try:
+        return execute(sql, params, False, context)
+    except NotSupportedError as error:
+        # A migration changed a table under a prepared plan: a new connection plans anew.
+        if connection.in_atomic_block or "cached plan" not in str(error):
+            raise
+        connection.close()
+        connection.ensure_connection()
+        return execute(sql, params, False, context)
 
 
 def _wrapped(wrapper: Callable[..., Any], inner: Callable[..., list[Row]]) -> Callable[..., list[Row]]:
