@@ -196,8 +196,9 @@ class Message(models.Model):
 
     class Meta:
         constraints = [
-            # Idempotency: the same request_id in a business is one message (api.md, 4). Read by request-id look-ups.
-            models.UniqueConstraint(fields=["business", "request_id"], name="message_request_once"),
+            # Idempotency: the same request_id in a business is one message (api.md, 4). Read by request-id look-ups,
+            # in one business and across all: hence the request_id stands first.
+            models.UniqueConstraint(fields=["request_id", "business"], name="message_once_by_request"),
             # Recording the same provider's message twice is one message; read by status reports without our id.
             models.UniqueConstraint(
                 fields=["provider_message_id", "business", "provider"],
@@ -261,8 +262,6 @@ class Message(models.Model):
             ),
             # Read by the search in one conversation and by `q` of the inbox.
             GinIndex(fields=["search"], name="message_search"),
-            # Read by request-id look-ups across businesses.
-            models.Index(fields=["request_id"], name="message_by_request"),
         ]
 
     def __str__(self) -> str:
