@@ -48,6 +48,7 @@ class Timeline(OmegaViewSet):
         narrowing = filtering.messages(ids["conversation_id"], query)
         if query.q and query.q.strip():
             narrowing.add("m.search @@ %(words)s::text::tsquery", words=filtering.tsquery(query.q)[0])
+            narrowing.plan_anew = True
         order = reading.Order("m.id", "bigint", descending=query.order == "desc", tie="m.id")
         total = reading.count_messages(narrowing) if query.include_total else None
         rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)

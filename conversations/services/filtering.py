@@ -48,10 +48,15 @@ def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowi
     if given.channel:
         narrowing.add("v.channels @> ARRAY[%(channel)s::varchar]", channel=given.channel)
     if given.label:
-        narrowing.add("v.labels @> ARRAY[%(label)s::varchar]", label=given.label)
+        # The second condition is the index's own (`inbox_by_label` holds no conversation without labels).
+        narrowing.add(
+            "v.labels @> ARRAY[%(label)s::varchar] AND NOT (v.labels = '{}'::varchar(64)[])", label=given.label
+        )
+        narrowing.plan_anew = True
     _between(narrowing, "v.updated_at", given.updated_after, given.updated_before)
     if given.q and given.q.strip():
         _words(narrowing, given.q)
+        narrowing.plan_anew = True
     return narrowing
 
 
@@ -94,7 +99,7 @@ def _words(narrowing: Narrowing, text: str) -> None:
 
 def _clients_arm(narrowing: Narrowing, words: str, params: dict[str, str]) -> str:
     business = {"business": narrowing.params["business"], "most": _RARE + 1}
-    found = sql.rows(_MATCHING_CLIENTS.format(words=words), business | params)
+    found = sql.rows(_MATCHING_CLIENTS.format(words=words), business | params, plan_anew=True)
     if len(found) <= _RARE:
         narrowing.params["clients"] = [row["id"] for row in found]
         return "v.client_id = ANY(%(clients)s::bigint[])"
@@ -104,7 +109,7 @@ def _clients_arm(narrowing: Narrowing, words: str, params: dict[str, str]) -> st
 
 def _threads_arm(narrowing: Narrowing, query: str) -> str:
     params = {"business": narrowing.params["business"], "most": _RARE + 1, "words": query}
-    found = sql.rows(_MATCHING_THREADS, params)
+    found = sql.rows(_MATCHING_THREADS, params, plan_anew=True)
     if len(found) <= _RARE:
         narrowing.params["threads"] = [row["id"] for row in found]
         return "v.id = ANY(%(threads)s::bigint[])"

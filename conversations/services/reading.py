@@ -40,6 +40,8 @@ class Narrowing:
     where: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     joins: str = ""
+    # Conditions whose values differ widely in how many rows they leave: the statement is planned for them each time.
+    plan_anew: bool = False
 
     def add(self, condition: str, **params: Any) -> None:
         self.where.append(condition)
@@ -104,7 +106,7 @@ def conversation_rows(
         key=f", {order.expression} AS {name}" if order.expression else "",
         extra=f", v.{name}" if order.expression else "",
     )
-    return sql.rows(statement, narrowing.params | {"limit": limit})
+    return sql.rows(statement, narrowing.params | {"limit": limit}, plan_anew=narrowing.plan_anew)
 
 
 def count_conversations(narrowing: Narrowing) -> int:
@@ -145,6 +147,7 @@ def message_rows(
         f"SELECT {MESSAGE_COLUMNS} {extra} FROM conversations_message m {narrowing.joins} "  # noqa: S608  parts of our own
         f"WHERE {where} ORDER BY {clause} LIMIT %(limit)s::int",
         narrowing.params | {"limit": limit},
+        plan_anew=narrowing.plan_anew,
     )
     return with_media(found)
 

@@ -22,6 +22,7 @@ def search(narrowing: reading.Narrowing, text: str, *, limit: int, cursor: Curso
     if not query:
         return []
     narrowing.add("m.search @@ %(words)s::text::tsquery", words=query)
+    narrowing.plan_anew = True
     rows = reading.message_rows(narrowing, BY_ID, limit=limit, cursor=cursor, extra=_SNIPPET)
     for row in rows:
         row["snippet"] = marked(row["snippet"])

@@ -35,19 +35,22 @@ for _name in ("json", "jsonb"):
 
 
 def _run(sql: str, params: Params, many: bool, context: dict[str, Any]) -> list[Row]:
-    del many, context
+    del many
     with connection.wrap_database_errors, _LeanCursor(connection.connection, row_factory=dict_row) as cursor:
-        cursor.execute(sql, params, prepare=True)
+        cursor.execute(sql, params, prepare=not context["plan_anew"])
         return cursor.fetchall() if cursor.description else []
 
 
-def rows(sql: str, params: Params = ()) -> list[Row]:
-    """Run one statement, prepared on this connection, and give its rows as dicts."""
+def rows(sql: str, params: Params = (), *, plan_anew: bool = False) -> list[Row]:
+    """Run one statement, prepared on this connection, and give its rows as dicts.
+
+    `plan_anew`: plan it for these very values; for a search, where a rare word and a common one want other indexes.
+    """
     connection.ensure_connection()
     execute: Callable[..., list[Row]] = _run
     for wrapper in reversed(connection.execute_wrappers):
         execute = _wrapped(wrapper, execute)
-    context = {"connection": connection, "cursor": None}
+    context = {"connection": connection, "cursor": None, "plan_anew": plan_anew}
     try:
         return execute(sql, params, False, context)
     except NotSupportedError as error:
