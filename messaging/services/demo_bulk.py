@@ -112,7 +112,7 @@ def _analyze() -> None:
 
 
 def _load_business() -> Business:
-    found = Business.objects.filter(external_id=EXTERNAL_ID).first()
+    found: Business | None = Business.objects.filter(external_id=EXTERNAL_ID).first()
     if found:
         return found
     business = Business.objects.create(external_id=EXTERNAL_ID, name=NAME, timezone="America/New_York")
