@@ -142,6 +142,7 @@ class Client(models.Model):
     consent_sms = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
     consent_email = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
     consent_voice = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
+    has_conversation = models.BooleanField(default=False, db_default=False, help_text="Kept by conversations.")
     merged_into = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -167,6 +168,8 @@ class Client(models.Model):
             models.Index(fields=["business", "email"], name="client_by_email", condition=~Q(email="")),
             # Read by the clients' list.
             models.Index(fields=["business", "-id"], name="client_list"),
+            # Read by the list of those with, and of those without a conversation.
+            models.Index(fields=["business", "has_conversation", "-id"], name="client_list_conversation"),
             # Read by the list filtered by consent, and by tag.
             models.Index(fields=["business", "consent_sms", "-id"], name="client_list_consent_sms"),
             models.Index(fields=["business", "consent_email", "-id"], name="client_list_consent_email"),
@@ -265,6 +268,37 @@ class Sender(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+class ProviderAccount(models.Model):
+    """A business's own account at a provider, such as a Twilio subaccount. Without one the platform's own is used.
+
+    `secrets` is a JSON object, sealed (omega_project/lib/sealing.py): auth_token, api_key_sid, api_key_secret,
+    twiml_app_sid for Twilio; api_key, webhook_public_key for SendGrid; and what another provider's back end asks for.
+    """
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="provider_accounts")
+    provider = models.CharField(max_length=32)
+    account_id = models.CharField(max_length=128, blank=True, help_text="The provider's own name for it: AC… at Twilio")
+    secrets = models.BinaryField(editable=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Read by every send of the business (kept for some seconds in a worker).
+            models.UniqueConstraint(fields=["business", "provider"], name="provider_account_once"),
+            # Read by webhooks, which name the account that they come from.
+            models.UniqueConstraint(
+                fields=["provider", "account_id"], name="provider_account_id_once", condition=~Q(account_id="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.account_id}".strip()
 
 
 class ApiKey(models.Model):

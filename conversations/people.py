@@ -129,7 +129,7 @@ class Clients(OmegaViewSet):
         if query.location_id is not None:
             narrowing.add("c.home_location_id = %(location)s::bigint", location=query.location_id)
         if query.has_conversation is not None:
-            narrowing.add(people.HAS_CONVERSATION if query.has_conversation else people.HAS_NO_CONVERSATION)
+            narrowing.add("c.has_conversation" if query.has_conversation else "NOT c.has_conversation")
         if query.consent is not None:
             channel, _, state = query.consent.partition(":")
             narrowing.add(f"c.consent_{channel} = %(state)s::varchar", state=state)

@@ -157,7 +157,7 @@ def message_object(row: dict[str, Any]) -> dict[str, Any]:
         "attempts": row["attempts"],
         "segments": row["segments"],
         "media": [media_object(item) for item in row["media"]],
-        "call": None,
+        "call": orjson.Fragment(row["call"]) if row["call"] else None,
         "is_read": row["is_read"],
         "read_at": row["read_at"],
         "scheduled_at": row["scheduled_at"],

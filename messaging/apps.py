@@ -1,5 +1,6 @@
 """Django's entry to the app."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from django.apps import AppConfig
@@ -9,12 +10,18 @@ from messaging.providers.registry import registry
 from messaging.providers.twilio import Twilio
 
 
-def make_twilio() -> Twilio:
-    """The platform's own Twilio account, by its API key where one is set."""
-    user = settings.TWILIO_API_KEY_SID or settings.TWILIO_ACCOUNT_SID
-    secret = settings.TWILIO_API_KEY_SECRET if settings.TWILIO_API_KEY_SID else settings.TWILIO_AUTH_TOKEN
-    pool = settings.DISPATCH_CONCURRENCY
-    return Twilio(settings.TWILIO_ACCOUNT_SID, user, secret, settings.TWILIO_API_BASE_URL, pool)
+def make_twilio(given: Mapping[str, str]) -> Twilio:
+    """A Twilio account, the platform's own where none is given; by its API key where it has one."""
+    own = {
+        "account_id": settings.TWILIO_ACCOUNT_SID,
+        "auth_token": settings.TWILIO_AUTH_TOKEN,
+        "api_key_sid": settings.TWILIO_API_KEY_SID,
+        "api_key_secret": settings.TWILIO_API_KEY_SECRET,
+    }
+    account = given or own
+    key = account.get("api_key_sid")
+    user, secret = (key, account["api_key_secret"]) if key else (account["account_id"], account["auth_token"])
+    return Twilio(account["account_id"], user, secret, settings.TWILIO_API_BASE_URL, settings.DISPATCH_CONCURRENCY)
 
 
 class MessagingConfig(AppConfig):

@@ -1,5 +1,6 @@
 """Transport's own records: attempts, what providers told us, consent and its history, templates."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -38,6 +39,38 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of message {self.message_id}"
+
+
+class Email(models.Model):
+    """What a mail is beside its message: the headers that thread it, its whole text, its source, what became of it.
+
+    Message-IDs stand without their angle brackets.
+    """
+
+    message = models.OneToOneField(Message, models.CASCADE, primary_key=True, related_name="mail")
+    rfc_message_id = models.CharField(max_length=998, blank=True)
+    in_reply_to = models.CharField(max_length=998, blank=True)
+    references = ArrayField(models.CharField(max_length=998), default=list, blank=True)
+    reply_to = models.CharField(max_length=254, blank=True)
+    headers = models.JSONField(default=dict, blank=True, help_text="Of an outgoing one: what its caller set.")
+    full_text = models.TextField(blank=True, help_text="Of an incoming one: with what it quotes.")
+    envelope_from = models.CharField(max_length=320, blank=True)
+    envelope_to = models.CharField(max_length=320, blank=True)
+    is_automatic = models.BooleanField(default=False, help_text="An auto-reply, a bounce, a list's: never answered.")
+    held_from = models.CharField(max_length=320, blank=True, help_text="An address not known as the client's.")
+    source = models.FileField(upload_to="mail/%Y/%m/%d", max_length=255, blank=True)
+    processed_at = models.DateTimeField(null=True, blank=True, help_text="The provider said that it has it.")
+    opened_at = models.DateTimeField(null=True, blank=True)
+    clicked_at = models.DateTimeField(null=True, blank=True)
+    complained_at = models.DateTimeField(null=True, blank=True)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        # Read by a reply that names what it answers.
+        indexes = [models.Index(fields=["rfc_message_id"], name="mail_by_message_id", condition=~Q(rfc_message_id=""))]
+
+    def __str__(self) -> str:
+        return f"mail {self.message_id}"
 
 
 class WebhookEvent(models.Model):

@@ -86,6 +86,7 @@ SIDEBAR: dict[str, Any] = {
         _group(
             "Senders & keys",
             _model("Senders", "dialpad", "accounts", "sender"),
+            _model("Provider accounts", "cell_tower", "accounts", "provideraccount"),
             _model("API keys", "key", "accounts", "apikey"),
             _model("Tokens", "token", "accounts", "accesstoken"),
         ),
@@ -99,6 +100,8 @@ SIDEBAR: dict[str, Any] = {
             "Records",
             _model("Attempts", "flight_takeoff", "messaging", "attempt"),
             _model("Status changes", "timeline", "conversations", "messageevent"),
+            _model("Read marks", "done_all", "conversations", "messageread"),
+            _model("Mails", "mail", "messaging", "email"),
             _model("Attachments", "attach_file", "conversations", "attachment"),
             _model("Assignments", "assignment_ind", "conversations", "assignment"),
             _model("Notifications", "notifications", "conversations", "notification"),

@@ -36,6 +36,8 @@ def required(name: str, demo: str) -> str:
 
 
 SECRET_KEY = required("SECRET_KEY", "demo-only-not-a-secret-" + "0" * 40)
+# What seals secrets at rest, newest first; without one a key made of SECRET_KEY.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[]) or [f"sealing:{SECRET_KEY}"]
 PUBLIC_BASE_URL = (env.str("PUBLIC_BASE_URL", default="") or ("http://127.0.0.1:8000" if DEBUG else "")).rstrip("/")
 if not urlsplit(PUBLIC_BASE_URL).netloc:
     raise ImproperlyConfigured(

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from conversations.models import Assignment, Attachment, MessageEvent
+from conversations.models import Assignment, Attachment, MessageEvent, MessageRead
 from omega_project.lib.admin import ExactSearch, ReadOnlyAdmin, moment
 
 
@@ -45,6 +45,16 @@ class MessageEventAdmin(OfMessageAdmin):
     @display(description="when")
     def shown_at(self, obj: MessageEvent) -> str:
         return moment(obj.at)
+
+
+@admin.register(MessageRead)
+class MessageReadAdmin(OfMessageAdmin):
+    ordering = ("-message_id",)
+    list_display = ("__str__", "shown_message", "shown_at")
+
+    @display(description="when")
+    def shown_at(self, obj: MessageRead) -> str:
+        return moment(obj.read_at)
 
 
 @admin.register(Attachment)

@@ -68,7 +68,8 @@ def messages(conversation_id: int, given: Any) -> Narrowing:
     if given.status:
         narrowing.add("m.status = ANY(%(status)s::text[])", status=list(dict.fromkeys(given.status)))
     if given.unread is not None:
-        narrowing.add("NOT m.is_read" if given.unread else "m.is_read")
+        mark = "(SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id)"
+        narrowing.add(f"NOT m.is_read AND {mark} IS NULL" if given.unread else f"(m.is_read OR {mark} IS NOT NULL)")
     if given.has_media is not None:
         narrowing.add("m.media_count > 0" if given.has_media else "m.media_count = 0")
     _between(narrowing, "m.created_at", given.created_after, given.created_before)

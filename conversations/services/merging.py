@@ -211,6 +211,7 @@ def _part_threads(merge: ClientMerge, actor_id: int | None) -> None:
     moving.part(own, other, before=facts, after=merge.after["threads"])
     if facts["made"] and moving.is_bare(own):
         own.delete()
+        Client.objects.filter(pk=merge.kept_id).update(has_conversation=False)
         return
     write_activity(own, "merge", "The merge was undone", actor_id, merged_client_id=merge.merged_id)
 

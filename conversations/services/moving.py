@@ -38,11 +38,12 @@ UPDATE conversations_conversation c SET
 FROM (
     SELECT w.id, max(m.id) FILTER (WHERE m.channel <> 'activity') AS last_id,
         max(m.created_at) FILTER (WHERE m.channel <> 'activity') AS last_at, count(m.id) AS messages,
-        count(m.id) FILTER (WHERE NOT m.is_read) AS unread,
+        count(m.id) FILTER (WHERE NOT m.is_read AND r.message_id IS NULL) AS unread,
         COALESCE(array_agg(DISTINCT m.channel) FILTER (WHERE m.channel IN ('sms', 'email', 'voice')), '{}') AS channels,
         (array_agg(m.sender_id ORDER BY m.id DESC) FILTER (WHERE m.channel = 'sms' AND m.sender_id IS NOT NULL))[1]
             AS sender_id
     FROM unnest(%(ids)s::bigint[]) AS w(id) LEFT JOIN conversations_message m ON m.conversation_id = w.id
+    LEFT JOIN conversations_messageread r ON r.message_id = m.id
     GROUP BY w.id
 ) s
 WHERE c.id = s.id

@@ -8,9 +8,6 @@ from omega_project.lib.api.pagination import Cursor
 
 NEWEST_FIRST = Order("c.id", "bigint", descending=True, tie="c.id")
 STAFF_ORDER = Order("s.id", "bigint", descending=False, tie="s.id")
-HAS_CONVERSATION = "EXISTS (SELECT 1 FROM conversations_conversation v WHERE v.client_id = c.id)"
-# OFFSET 0 keeps it a look-up for each client on the way: the walk ends with the page, no join of all with all.
-HAS_NO_CONVERSATION = "NOT EXISTS (SELECT 1 FROM conversations_conversation v WHERE v.client_id = c.id OFFSET 0)"
 # A word shorter than a trigram is looked for at the beginning of words only: the index client_search can do that.
 _TRIGRAM = 3
 _CLIENTS = """

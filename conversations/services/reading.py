@@ -10,7 +10,11 @@ from omega_project.lib.api.pagination import Cursor
 MESSAGE_COLUMNS = """
 m.id, m.request_id, m.business_id, m.client_id, m.conversation_id, m.channel, m.direction, m.status, m.body, m.subject,
 m.html, m.from_address, m.to_address, m.cc, m.bcc, m.staff_id, m.provider, m.provider_message_id, m.error_code,
-m.error_message, m.error_retryable, m.attempts, m.segments, m.media_count, m.is_read, m.read_at, m.scheduled_at,
+m.error_message, m.error_retryable, m.attempts, m.segments, m.media_count, m.scheduled_at, m.call::text AS call,
+m.is_read OR (SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id) IS NOT NULL
+    AS is_read,
+CASE WHEN m.is_read THEN m.read_at ELSE (SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id)
+    END AS read_at,
 m.created_at, m.sent_at, m.delivered_at, m.metadata::text AS metadata
 """
 _CONVERSATIONS = """

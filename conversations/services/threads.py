@@ -14,28 +14,61 @@ from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound, parameter_error
 
 _ENSURE = """
+WITH made AS (
 INSERT INTO conversations_conversation (business_id, client_id, location_id, assigned_to_id, status, unread_count,
     message_count, channels, labels, last_message_at, created_at, updated_at)
 VALUES (%(business)s, %(client)s, %(location)s, %(staff)s, 'open', 0, 0, '{}', '{}', now(), now(), now())
-ON CONFLICT (client_id) DO NOTHING RETURNING id
+ON CONFLICT (client_id) DO NOTHING RETURNING id, client_id
+), told AS (
+    UPDATE accounts_client c SET has_conversation = true FROM made WHERE c.id = made.client_id
+)
+SELECT id FROM made
 """
-_MARK = """
-WITH marked AS (
-    UPDATE conversations_message SET is_read = %(read)s, read_at = CASE WHEN %(read)s THEN now() END
-    WHERE conversation_id = %(conversation)s AND direction = 'inbound' AND is_read <> %(read)s
-      AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s::bigint[]))
-      AND (%(channel)s::text IS NULL OR channel = %(channel)s::text)
-      AND (%(direction)s::text IS NULL OR direction = %(direction)s::text)
-      AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s::timestamptz)
-      AND (%(after)s::timestamptz IS NULL OR created_at > %(after)s::timestamptz)
-    RETURNING 1
-), counted AS (SELECT count(*)::int AS n FROM marked)
+# Newest first, and no further than the last unread one: a long conversation is not walked for its newest message.
+# A scalar look-up of the mark for each message: EXISTS could be planned as one hash over every mark that there is.
+_MARK_READ = """
+WITH chosen AS MATERIALIZED (
+    SELECT m.id FROM conversations_message m
+    WHERE m.conversation_id = %(conversation)s::bigint AND m.direction = 'inbound' AND NOT m.is_read
+      AND (SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id) IS NULL {narrowing}
+    ORDER BY m.id DESC
+    LIMIT (SELECT unread_count FROM conversations_conversation WHERE id = %(conversation)s::bigint)
+), marked AS (
+    INSERT INTO conversations_messageread (message_id, read_at) SELECT id, now() FROM chosen
+    ON CONFLICT DO NOTHING RETURNING 1
+), counted AS (SELECT -count(*)::int AS n FROM marked) {count}
+"""
+_MARK_UNREAD = """
+WITH chosen AS MATERIALIZED (
+    SELECT m.id, m.is_read FROM conversations_message m
+    WHERE m.conversation_id = %(conversation)s::bigint AND m.direction = 'inbound'
+      AND (m.is_read OR (SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id) IS NOT NULL)
+      {narrowing}
+), unmarked AS (
+    DELETE FROM conversations_messageread r USING chosen c WHERE r.message_id = c.id RETURNING r.message_id AS id
+), reborn AS (
+    UPDATE conversations_message m SET is_read = false, read_at = NULL FROM chosen c
+    WHERE c.is_read AND m.id = c.id AND m.is_read RETURNING m.id
+), counted AS (SELECT count(*)::int AS n FROM (SELECT id FROM unmarked UNION SELECT id FROM reborn) x) {count}
+"""
+_NARROWING = """
+      AND (%(ids)s::bigint[] IS NULL OR m.id = ANY(%(ids)s::bigint[]))
+      AND (%(channel)s::text IS NULL OR m.channel = %(channel)s::text)
+      AND (%(direction)s::text IS NULL OR m.direction = %(direction)s::text)
+      AND (%(before)s::timestamptz IS NULL OR m.created_at < %(before)s::timestamptz)
+      AND (%(after)s::timestamptz IS NULL OR m.created_at > %(after)s::timestamptz)
+"""
+_COUNT = """
 UPDATE conversations_conversation
-SET unread_count = GREATEST(0, unread_count + CASE WHEN %(read)s THEN -counted.n ELSE counted.n END),
-    updated_at = CASE WHEN counted.n > 0 THEN now() ELSE updated_at END
-FROM counted WHERE id = %(conversation)s
-RETURNING counted.n AS updated, unread_count
+SET unread_count = GREATEST(0, unread_count + counted.n),
+    updated_at = CASE WHEN counted.n <> 0 THEN now() ELSE updated_at END
+FROM counted WHERE id = %(conversation)s::bigint
+RETURNING abs(counted.n) AS updated, unread_count
 """
+_MARKS = {
+    True: _MARK_READ.format(narrowing=_NARROWING, count=_COUNT),
+    False: _MARK_UNREAD.format(narrowing=_NARROWING, count=_COUNT),
+}
 
 
 def ensure_conversation(
@@ -247,7 +280,7 @@ def mark_read(*, conversation_id: int, is_read: bool, chosen: dict[str, Any]) ->
     `chosen` narrows by `ids`, `channel`, `direction`, `before` and `after`.
     """
     params = dict.fromkeys(("ids", "channel", "direction", "before", "after")) | chosen
-    return sql.retried(lambda: sql.rows(_MARK, params | {"conversation": conversation_id, "read": is_read})[0])
+    return sql.retried(lambda: sql.rows(_MARKS[is_read], params | {"conversation": conversation_id})[0])
 
 
 def set_labels(*, conversation: Conversation, labels: list[str]) -> None:

@@ -53,6 +53,7 @@ class NewMessage:
     delivered_at: datetime | None = None
     decision: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    call: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ _COLUMNS = """
     cc text[], bcc text[], staff_id bigint, sender_id bigint, provider text, provider_message_id text,
     error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool,
     priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
-    delivered_at timestamptz, decision jsonb, metadata jsonb
+    delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb
 """
 _APPEND = """
 WITH input AS MATERIALIZED (
@@ -81,12 +82,12 @@ ins AS (
         id, position, business_id, conversation_id, client_id, channel, direction, status, accepted_status,
         request_id, request_hash, body, subject, html, from_address, to_address, cc, bcc, staff_id, sender_id,
         provider, provider_message_id, error_code, error_message, error_retryable, attempts, segments, media_count,
-        is_read, priority, due_at, scheduled_at, created_at, sent_at, delivered_at, decision, metadata)
+        is_read, priority, due_at, scheduled_at, created_at, sent_at, delivered_at, decision, metadata, call)
     SELECT new_id, new_id, business_id, conversation_id, client_id, channel, direction, status, status,
         request_id, decode(request_hash, 'hex'), body, subject, html, from_address, to_address, cc, bcc, staff_id,
         sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
         media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
-        clock_timestamp(), sent_at, delivered_at, decision, metadata
+        clock_timestamp(), sent_at, delivered_at, decision, metadata, call
     FROM input {where_gate}
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,

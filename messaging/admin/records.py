@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
-from messaging.models import Attempt, SenderBudget
+from messaging.models import Attempt, Email, SenderBudget
 from omega_project.lib.admin import ReadOnlyAdmin, moment
 
 
@@ -26,6 +26,12 @@ class AttemptAdmin(OfMessageAdmin):
     @display(description="begun")
     def shown_at(self, obj: Attempt) -> str:
         return moment(obj.started_at)
+
+
+@admin.register(Email)
+class EmailAdmin(OfMessageAdmin):
+    ordering = ("-message_id",)
+    list_display = ("__str__", "shown_message", "rfc_message_id", "is_automatic", "held_from")
 
 
 @admin.register(SenderBudget)

@@ -16,10 +16,9 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from messaging.providers.base import Outcome, Outgoing, SendResult
-from messaging.providers.registry import registry
-from messaging.services import claiming, settling
-from omega_project.lib import jobs
+from messaging.providers.base import Outcome, Outgoing, Provider, SendResult
+from messaging.services import carriers, claiming, settling
+from omega_project.lib import jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
 
 log = structlog.get_logger(__name__)
@@ -70,18 +69,18 @@ class Drain:
         for claim in claimed.claims:
             self.in_flight += 1
             self.by_business[claim.business_id] += 1
-            self.pool.submit(self._deliver, claim, time.monotonic())
+            self.pool.submit(self._deliver, claim, provider_for(claim), time.monotonic())
         return len(claimed.claims) + claimed.set_aside
 
     def _share(self) -> int:
         """No business fills the last quarter of the slots: another one's message finds room at once."""
         return max(1, self.concurrency * 3 // 4)
 
-    def _deliver(self, claim: claiming.Claim, claimed_at: float) -> None:
+    def _deliver(self, claim: claiming.Claim, provider: Provider | SendResult, claimed_at: float) -> None:
         if time.monotonic() - claimed_at > BEGIN_WITHIN_SECONDS:
             result = SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
         else:
-            result = send(claim)
+            result = send(claim, provider)
         self.done.put(Delivered(claim, result))
 
     def _gather(self, *, wait: bool) -> list[Delivered]:
@@ -114,11 +113,22 @@ class Drain:
             self.pool.shutdown(wait=False, cancel_futures=True)
 
 
-def send(claim: claiming.Claim) -> SendResult:
-    """Call the provider. Whatever it raises, the outcome is one that loses and doubles nothing."""
-    provider = registry.get(claim.provider)
+def provider_for(claim: claiming.Claim) -> Provider | SendResult:
+    """The provider that takes this message, or what it means that there is none. Asks the database."""
+    try:
+        provider = carriers.provider_of(claim.business_id, claim.provider)
+    except sealing.CannotOpen as error:
+        log.error("send.sealed", business_id=claim.business_id, provider=claim.provider)
+        return SendResult(Outcome.NOT_TAKEN, code="sealed", detail=str(error))
     if provider is None:
         return SendResult(Outcome.REFUSED, code="no_provider", detail=f"no provider is named {claim.provider!r}")
+    return provider
+
+
+def send(claim: claiming.Claim, provider: Provider | SendResult) -> SendResult:
+    """Call the provider. Whatever it raises, the outcome is one that loses and doubles nothing."""
+    if isinstance(provider, SendResult):
+        return provider
     try:
         return provider.send(outgoing(claim))
     except Exception as error:
@@ -145,4 +155,4 @@ def drain(seconds: float = SLICE_SECONDS) -> bool:
     return Drain(settings.DISPATCH_CONCURRENCY).run(seconds)
 
 
-__all__: list[Any] = ["Drain", "drain", "outgoing", "send"]
+__all__: list[Any] = ["Drain", "drain", "outgoing", "provider_for", "send"]

@@ -156,6 +156,7 @@ _CLIENT = (
     "phone",
     "email",
     "home_location_id",
+    "has_conversation",
     "created_at",
     "updated_at",
 )
@@ -184,7 +185,7 @@ def _client_values(house: House, thread: Thread, rng: random.Random) -> tuple[An
     home = rng.choice(house.locations) if house.locations else None
     return (
         thread.client_id, house.id, rng.choice(words.FIRST_NAMES), rng.choice(words.LAST_NAMES), thread.phone,
-        thread.email, home, made, made,
+        thread.email, home, True, made, made,
     )  # fmt: skip
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import structlog
 
-from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
-from messaging.providers.registry import registry
+from messaging.providers.base import CannotAsk, Listed, Outcome, Provider, SendResult
 from messaging.services import claiming, delivery, settling, wakeup
 from omega_project.lib import sql
 
@@ -93,16 +92,15 @@ def resolve_unknown() -> int:
     if not taken:
         return 0
     with ThreadPoolExecutor(min(16, len(taken))) as pool:
-        answers = list(pool.map(_ask, taken))
+        answers = list(pool.map(_ask, taken, [delivery.provider_for(_claim(row)) for row in taken]))
     for row, answer in zip(taken, answers, strict=True):
         _conclude(row, answer)
     return len(taken)
 
 
-def _ask(row: dict[str, Any]) -> list[Listed] | CannotAsk:
-    provider = registry.get(row["provider"])
-    if provider is None:
-        return CannotAsk(f"no provider is named {row['provider']!r}")
+def _ask(row: dict[str, Any], provider: Provider | SendResult) -> list[Listed] | CannotAsk:
+    if isinstance(provider, SendResult):
+        return CannotAsk(provider.detail)
     try:
         return provider.find(delivery.outgoing(_claim(row)), since=row["started_at"])
     except CannotAsk as error:

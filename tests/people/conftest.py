@@ -87,6 +87,7 @@ def sender(business: Business) -> Sender:
 
 def thread_of(client: Client, **values: Any) -> Conversation:
     """The client's conversation."""
+    Client.objects.filter(pk=client.pk).update(has_conversation=True)
     return Conversation.objects.create(
         business_id=client.business_id, client=client, last_message_at=timezone.now(), **values
     )
