@@ -7,6 +7,8 @@ from aiohttp import web
 from sandbox.carrier import CARRIER, Carrier
 from sandbox.control.routes import add_routes as add_control
 from sandbox.page.routes import add_routes as add_page
+from sandbox.provisioning.applications import seed
+from sandbox.provisioning.routes import add_routes as add_provisioning
 from sandbox.sendgrid.events import Courier
 from sandbox.sendgrid.routes import add_routes as add_sendgrid
 from sandbox.sendgrid.sending import COURIER
@@ -31,10 +33,12 @@ def make_app(settings: Settings) -> web.Application:
     """The application; all state hangs on it."""
     app = web.Application(client_max_size=LARGEST_BODY)
     app[CARRIER] = Carrier(settings)
+    seed(app[CARRIER])
     app.cleanup_ctx.append(_client)
     app.on_shutdown.append(_let_go)
     app[COURIER] = Courier(app[CARRIER])
     add_twilio(app.router)
+    add_provisioning(app.router)
     add_sendgrid(app.router)
     add_control(app.router)
     add_page(app.router)

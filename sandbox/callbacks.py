@@ -125,14 +125,19 @@ class Caller:
             except Exception:
                 logger.exception("A callback's job failed; the next one goes on.")
 
-    async def call(self, url: str, params: Params, signer: TwilioSigner) -> Answer:
-        """POST a signed form, with retries as the URL's fragment asks. Never raises for the network."""
+    async def call(self, url: str, params: Params, signer: TwilioSigner, method: str = "POST") -> Answer:
+        """Send a signed form, with retries as the URL's fragment asks. Never raises for the network.
+
+        With GET the form goes into the query, and the signature is over that.
+        """
         address, _, fragment = url.partition("#")
+        if method == "GET":
+            address, params = f"{address}{'&' if '?' in address else '?'}{urlencode(params)}", []
         overrides = Overrides.of(fragment)
         headers = {"I-Twilio-Idempotency-Token": str(uuid4())}
         answer, deadline = Answer(), time.monotonic() + overrides.total
         for attempt in range(overrides.retries + 1):
-            answer = await self._attempt(address, params, signer, headers, overrides, deadline)
+            answer = await self._attempt(method, address, params, signer, headers, overrides, deadline)
             answer.attempts = attempt + 1
             if not overrides.ask_again(answer) or time.monotonic() + RETRY_PAUSE_SECONDS > deadline:
                 break
@@ -141,6 +146,7 @@ class Caller:
 
     async def _attempt(
         self,
+        method: str,
         url: str,
         params: Params,
         signer: TwilioSigner,
@@ -151,7 +157,7 @@ class Caller:
         left = max(deadline - time.monotonic(), 0.001)
         timeout = aiohttp.ClientTimeout(total=left, sock_connect=overrides.connect, sock_read=overrides.read)
         try:
-            return await self._follow(url, params, signer, headers, timeout)
+            return await self._follow(method, url, params, signer, headers, timeout)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.InvalidURL):
             return Answer(why=NEVER_CONNECTED)
         except (TimeoutError, aiohttp.ClientError, ValueError):
@@ -159,6 +165,7 @@ class Caller:
 
     async def _follow(
         self,
+        method: str,
         url: str,
         params: Params,
         signer: TwilioSigner,
@@ -166,7 +173,6 @@ class Caller:
         timeout: aiohttp.ClientTimeout,
     ) -> Answer:
         """A 301 or 302 is followed with GET and without the params, as Twilio does (a trap worth meeting)."""
-        method: str = "POST"
         for _hop in range(5):
             signed = {**headers, "X-Twilio-Signature": signer.sign(url, params)}
             if method == "POST":

@@ -9,6 +9,7 @@ from sandbox.faults import CarrierFault, Faults
 from sandbox.ledger import Ledger
 from sandbox.media import MediaStore
 from sandbox.numbers import Magic, magic_of
+from sandbox.provisioning.register import Register
 from sandbox.settings import Settings
 
 DEFAULT_SERVICE_NUMBER = "+15005550006"
@@ -19,7 +20,8 @@ class Carrier:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.accounts = Accounts(settings)
+        self.register = Register(settings.home)
+        self.accounts = Accounts(settings, self.register)
         self.ledger = Ledger()
         self.faults = Faults()
         self.caller = Caller()

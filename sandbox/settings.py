@@ -20,6 +20,7 @@ class Settings:
     auth_token: str = DEFAULT_TOKEN
     api_key_sid: str = ""
     api_key_secret: str = ""
+    twiml_app_sid: str = ""
     sendgrid_api_key: str = ""
     sendgrid_webhook_private_key: str = ""
     public_base_url: str = "http://127.0.0.1:8000"
@@ -47,6 +48,7 @@ class Settings:
             auth_token=environ.get("TWILIO_AUTH_TOKEN") or DEFAULT_TOKEN,
             api_key_sid=environ.get("TWILIO_API_KEY_SID", ""),
             api_key_secret=environ.get("TWILIO_API_KEY_SECRET", ""),
+            twiml_app_sid=environ.get("TWILIO_TWIML_APP_SID", ""),
             sendgrid_api_key=environ.get("SENDGRID_API_KEY", ""),
             sendgrid_webhook_private_key=_private_key(environ.get("SENDGRID_WEBHOOK_PRIVATE_KEY", "")),
             public_base_url=_origin(environ.get("PUBLIC_BASE_URL") or "http://127.0.0.1:8000"),

@@ -78,6 +78,8 @@ def new_secrets() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(64),
         "TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),
         "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
+        "TWILIO_API_KEY_SID": "SK" + secrets.token_hex(16),
+        "TWILIO_API_KEY_SECRET": secrets.token_urlsafe(24),
         "TWILIO_TWIML_APP_SID": "AP" + secrets.token_hex(16),
         "SENDGRID_API_KEY": f"SG.{secrets.token_urlsafe(16)}.{secrets.token_urlsafe(32)}",
         "INBOUND_EMAIL_BASIC_AUTH": f"sendgrid:{secrets.token_urlsafe(24)}",

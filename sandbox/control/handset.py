@@ -12,6 +12,7 @@ from sandbox.control.answers import as_json, body_of, control, flag_of, known, t
 from sandbox.faults import ControlError
 from sandbox.ledger import Text
 from sandbox.media import Media
+from sandbox.provisioning.hooks import sms_hook
 from sandbox.twilio import receiving
 from sandbox.twilio.pages import bubble
 
@@ -23,7 +24,6 @@ FIELDS = {
 }
 MOST_COPIES = 100
 MOST_SHOWN = 200
-WEBHOOK = "twilio/sms/reply"
 
 
 @control
@@ -59,7 +59,7 @@ def _read(carrier: Carrier, given: dict[str, Any]) -> tuple[Text, list[Media]]:
         raise ControlError("from must be a phone number such as +15558675310.")
     if not NUMBER.fullmatch(to) and not SHORT_CODE.fullmatch(to):
         raise ControlError("to must be a phone number such as +15017122661, or a short code.")
-    account = text_of(given, "account_sid", carrier.accounts.main_sid)
+    account = text_of(given, "account_sid", sms_hook(carrier, to).account)
     files = carrier.media.read(given.get("media") or [])
     if not body and not files:
         raise ControlError("A text needs a body or media.")
@@ -70,9 +70,12 @@ def _calls(carrier: Carrier, given: dict[str, Any], text: Text, files: list[Medi
     copies = given.get("copies", 1)
     if type(copies) is not int or not 1 <= copies <= MOST_COPIES:
         raise ControlError(f"copies must be 1 to {MOST_COPIES}.")
-    url = text_of(given, "url", carrier.settings.omega_url(WEBHOOK))
+    hook = sms_hook(carrier, text.to)
+    url = text_of(given, "url", hook.url)
     advanced = flag_of(given, "advanced_opt_out", default=carrier.faults.advanced_opt_out)
-    call: partial[Any] = partial(receiving.deliver, carrier, text, files, url=url, advanced=advanced)
+    call: partial[Any] = partial(
+        receiving.deliver, carrier, text, files, url=url, method=hook.method, advanced=advanced
+    )
     return [call] * copies
 
 

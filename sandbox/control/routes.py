@@ -15,7 +15,6 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/numbers", steering.numbers)
     router.add_get("/optouts", steering.show_optouts)
     router.add_delete("/optouts", steering.clear_optouts)
-    router.add_put("/accounts/{sid}", steering.set_account)
     router.add_put("/services/{sid}", steering.set_service)
     router.add_post("/handset/sms", handset.send_sms)
     router.add_post("/handset/email", letters.send_email)

@@ -1,12 +1,11 @@
-"""Faults, magic numbers, opt-outs, subaccounts and messaging services: how a test sets the scene."""
+"""Faults, magic numbers, opt-outs and messaging services: how a test sets the scene."""
 
 from dataclasses import asdict
 
 from aiohttp import web
 
-from sandbox.accounts import ACCOUNT_SID
 from sandbox.carrier import CARRIER
-from sandbox.control.answers import as_json, body_of, control, known, text_of
+from sandbox.control.answers import as_json, body_of, control, known
 from sandbox.faults import MODES, ControlError
 from sandbox.numbers import TABLE, TWILIO_FROM, TWILIO_TO
 from sandbox.sendgrid.events import FATES
@@ -64,17 +63,6 @@ async def clear_optouts(request: web.Request) -> web.Response:
     """Unblock every pair."""
     request.app[CARRIER].opted_out.clear()
     return web.Response(status=204)
-
-
-@control
-async def set_account(request: web.Request) -> web.Response:
-    """Register a subaccount: its sid in the path, its `auth_token` in the body."""
-    sid, given = request.match_info["sid"], await body_of(request)
-    known(given, {"auth_token"})
-    if not ACCOUNT_SID.fullmatch(sid):
-        raise ControlError("An account's sid is AC and 32 hexadecimal digits.")
-    request.app[CARRIER].accounts.register(sid, text_of(given, "auth_token"))
-    return as_json({"sid": sid})
 
 
 @control

@@ -24,7 +24,7 @@ async def send(request: web.Request) -> web.StreamResponse:
     fault = carrier.faults.sendgrid
     if fault.latency_ms:
         await asyncio.sleep(fault.latency_ms / 1000)
-    if not _authorised(carrier, request.headers.get("Authorization", "")):
+    if not authorised(carrier, request.headers.get("Authorization", "")):
         return words.refusal(401)
     raw = await request.read()
     if len(raw) > LARGEST_MAIL:
@@ -46,7 +46,7 @@ async def send(request: web.Request) -> web.StreamResponse:
     )
 
 
-def _authorised(carrier: Carrier, header: str) -> bool:
+def authorised(carrier: Carrier, header: str) -> bool:
     """The configured key; where none is configured, any key."""
     kind, _, key = header.partition(" ")
     expected = carrier.settings.sendgrid_api_key

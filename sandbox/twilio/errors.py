@@ -6,7 +6,10 @@ from aiohttp import web
 JSON = {"Content-Type": "application/json;charset=utf-8", "X-API-Domain": "api.twilio.com"}
 SYNC: dict[int, tuple[int, str]] = {
     14107: (400, "SMS send rate limit exceeded"),
+    20001: (400, "Invalid parameter"),
     20003: (401, "Authenticate"),
+    20005: (403, "Account not active"),
+    20009: (400, "Cannot update this resource before it is complete"),
     20404: (404, "The requested resource was not found"),
     20429: (429, "Too Many Requests"),
     20500: (500, "An internal server error has occurred"),
@@ -17,10 +20,17 @@ SYNC: dict[int, tuple[int, str]] = {
         "The 'From' number {from_} is not a valid phone number, shortcode, or alphanumeric sender ID.",
     ),
     21266: (400, "'To' and 'From' number cannot be the same: {to}"),
+    21402: (400, "{name} is not a valid URL: {value}"),
+    21403: (400, "{name} is not a valid method: {value}"),
+    21404: (400, "Trial accounts do not support this. Upgrade the account to own more than one phone number."),
     21408: (
         400,
         "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}",
     ),
+    21421: (400, "PhoneNumber {to} is invalid"),
+    21422: (400, "{to} is not available."),
+    21451: (400, "The area code {value} is not a valid North American area code."),
+    21452: (400, "Found no available phone numbers in area code {value}."),
     21602: (400, "Message body is required."),
     21603: (400, "A 'From' phone number is required."),
     21604: (400, "A 'To' phone number is required."),
@@ -42,6 +52,7 @@ SYNC: dict[int, tuple[int, str]] = {
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),
     21620: (400, "Invalid media URL(s)"),
     21623: (400, "Number of media files exceeds allowed limit"),
+    21660: (400, "Mismatch between the 'From' number {from_} and the account {value}"),
     21701: (400, "The Messaging Service does not exist"),
     35111: (400, "The SendAt timestamp is missing or not valid"),
     35114: (400, "The SendAt time must be between 15 minutes and 35 days from now"),
@@ -77,7 +88,7 @@ class TwilioError(Exception):
 def answer(code: int, **words: str) -> web.Response:
     """The error's HTTP answer, body as in tests/fixtures/twilio_errors.json."""
     status, message = SYNC.get(code, (400, f"The request was refused with error {code}"))
-    filled = {"to": "", "from_": "", "url": "", **words}
+    filled = {"to": "", "from_": "", "url": "", "name": "", "value": "", **words}
     body = {
         "code": code,
         "message": message.format(**filled),

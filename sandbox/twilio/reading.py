@@ -1,6 +1,5 @@
 """GET, POST and DELETE of one message, the list with its filters and pages, and the media of a message."""
 
-import asyncio
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -8,51 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-import orjson
 from aiohttp import web
 
 from sandbox.carrier import CARRIER, Carrier
 from sandbox.ledger import Text
 from sandbox.media import Media
-from sandbox.mishaps import carry_out
-from sandbox.twilio.errors import JSON, TwilioError, TwilioWords, answer
+from sandbox.twilio.door import admitted, as_json
+from sandbox.twilio.errors import TwilioError, answer
+from sandbox.twilio.paging import number_of, page_size_of
 from sandbox.twilio.resource import as_resource, resource_uri
 
-PAGE_SIZE, LARGEST_PAGE = 50, 1000
 CLOCK_SLACK_SECONDS = 3600
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def as_json(body: dict[str, Any], status: int = 200) -> web.Response:
-    """A JSON answer as Twilio's."""
-    return web.Response(status=status, body=orjson.dumps(body), headers=JSON)
-
-
-async def _admitted(request: web.Request) -> web.StreamResponse | None:
-    """The answer that ends a read early (credentials, or a fault set to hit reads); None to go on."""
-    carrier, fault = request.app[CARRIER], request.app[CARRIER].faults.twilio
-    if fault.latency_ms:
-        await asyncio.sleep(fault.latency_ms / 1000)
-    if not carrier.accounts.allows(request.headers.get("Authorization"), request.match_info["account"]):
-        return answer(20003)
-    mode, code, slow_ms = carrier.mishap(fault, None)
-    if mode == "none":
-        return None
-    if mode in {"slow", "drip"}:
-        await asyncio.sleep(slow_ms / 1000)
-        return None
-    return await carry_out(
-        request,
-        "cut" if mode == "accept_then_cut" else mode,
-        words=TwilioWords(),
-        accept=_nothing,
-        code=code,
-        retry_after=fault.retry_after,
-    )
-
-
-async def _nothing(_code: int | None) -> web.Response:
-    return answer(20500)
 
 
 def _find(request: web.Request) -> Text:
@@ -64,7 +30,7 @@ def _find(request: web.Request) -> Text:
 
 async def fetch(request: web.Request) -> web.StreamResponse:
     """GET one message."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     try:
@@ -75,7 +41,7 @@ async def fetch(request: web.Request) -> web.StreamResponse:
 
 async def update(request: web.Request) -> web.StreamResponse:
     """POST to one message: an empty Body redacts it, Status=canceled stops a scheduled one."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
@@ -94,7 +60,7 @@ async def update(request: web.Request) -> web.StreamResponse:
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """DELETE one message: gone from the account; the ledger, being evidence, keeps it."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     try:
@@ -178,7 +144,7 @@ def _bounds(by_sid: dict[str, Text], found: list[Text], token: str) -> tuple[int
 
 async def listing(request: web.Request) -> web.StreamResponse:
     """GET the list: the real envelope, newest first; page tokens stay true while texts are added."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     query = dict(parse_qsl(request.query_string, keep_blank_values=True))
@@ -190,8 +156,8 @@ async def listing(request: web.Request) -> web.StreamResponse:
 
 
 def _envelope(path: str, query: dict[str, str], found: Iterator[Text]) -> dict[str, Any]:
-    size = min(max(_number(query.get("PageSize"), PAGE_SIZE), 1), LARGEST_PAGE)
-    page = _number(query.get("Page"), 0)
+    size = page_size_of(query)
+    page = number_of(query.get("Page"), 0)
     if query.get("PageToken", "").startswith("PB"):
         texts, more = list(found)[-size:], True
     else:
@@ -214,10 +180,6 @@ def _envelope(path: str, query: dict[str, str], found: Iterator[Text]) -> dict[s
         "start": page * size,
         "uri": uri(page, query.get("PageToken", "")),
     }
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdecimal() else default
 
 
 def _media_of(request: web.Request, text: Text) -> list[Media]:
@@ -244,7 +206,7 @@ def _media_resource(text: Text, media: Media) -> dict[str, Any]:
 
 async def media_list(request: web.Request) -> web.StreamResponse:
     """GET the media of one message."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     try:
@@ -270,7 +232,7 @@ async def media_list(request: web.Request) -> web.StreamResponse:
 
 async def media(request: web.Request) -> web.StreamResponse:
     """GET one file: its resource with `.json`, else a redirect to its bytes, as the real one to its CDN."""
-    early = await _admitted(request)
+    early = await admitted(request)
     if early is not None:
         return early
     sid, _, form = request.match_info["media"].partition(".")

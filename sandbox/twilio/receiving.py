@@ -71,11 +71,11 @@ def _place(number: str, known: tuple[tuple[str, str], ...]) -> list[tuple[str, s
     return [(name, value if number.startswith("+1") else "") for name, value in known]
 
 
-async def deliver(carrier: Carrier, text: Text, files: list[Media], *, url: str, advanced: bool) -> Answer:
+async def deliver(carrier: Carrier, text: Text, files: list[Media], *, url: str, method: str, advanced: bool) -> Answer:
     """Call omega's webhook for an inbound text; what its TwiML answers appears on the handset."""
     kind = keywords.keyword_of(text.body) if advanced else ""
     params = inbound_params(text, files, kind)
-    answer = await carrier.caller.call(url, params, carrier.accounts.signer(text.account))
+    answer = await carrier.caller.call(url, params, carrier.accounts.signer(text.account), method)
     result = ("received", time.time(), answer.attempts, answer.status)
     text.reports += result
     carrier.hub.tell(partial(reported, text, result))

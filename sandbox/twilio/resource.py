@@ -13,7 +13,8 @@ PRICE_PER_SEGMENT = 0.0079
 
 
 @lru_cache(maxsize=1024)
-def _rfc2822(second: int) -> str:
+def rfc2822(second: int) -> str:
+    """An epoch second as the resources and callbacks have it."""
     return strftime("%a, %d %b %Y %H:%M:%S +0000", gmtime(second))
 
 
@@ -34,9 +35,9 @@ def as_resource(text: Text) -> dict[str, Any]:
         "account_sid": text.account,
         "api_version": "2010-04-01",
         "body": "" if text.hidden else text.body,
-        "date_created": _rfc2822(int(text.at)),
-        "date_sent": None if text.sent_at is None else _rfc2822(int(text.sent_at)),
-        "date_updated": _rfc2822(int(text.updated_at)),
+        "date_created": rfc2822(int(text.at)),
+        "date_sent": None if text.sent_at is None else rfc2822(int(text.sent_at)),
+        "date_updated": rfc2822(int(text.updated_at)),
         "direction": text.direction,
         "error_code": text.error_code,
         "error_message": None if text.error_code is None else LATER.get(text.error_code, "Unknown error"),

@@ -54,13 +54,15 @@ async def create(request: web.Request) -> web.StreamResponse:
     fault = carrier.faults.twilio
     if fault.latency_ms:
         await asyncio.sleep(fault.latency_ms / 1000)
-    if not carrier.accounts.allows(request.headers.get("Authorization"), account):
-        return answer(20003)
+    refusal = carrier.accounts.refusal(request.headers.get("Authorization"), account)
+    if refusal:
+        return answer(refusal)
     fields = parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True)
     form = dict(fields)
     to = FORMATTING.sub("", form.get("To", ""))
     try:
         send = read_send(to, form, fields)
+        _check_owner(carrier, account, send.from_)
     except TwilioError as refused:
         return answer(refused.code, **refused.words)
     mode, code, slow_ms = carrier.mishap(fault, to)
@@ -121,6 +123,13 @@ def _check_sender(to: str, from_: str | None, service: str | None) -> None:
         raise TwilioError(TWILIO_FROM[from_], from_=from_)
     if from_ == to:
         raise TwilioError(21266, to=to)
+
+
+def _check_owner(carrier: Carrier, account: str, from_: str | None) -> None:
+    """A number that was bought sends for its own account only; one that nobody owns sends for everybody."""
+    owned = carrier.register.number(from_) if from_ else None
+    if owned is not None and owned.account != account:
+        raise TwilioError(21660, from_=owned.values["phone_number"], value=account)
 
 
 def _check_media(media: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import requests
 
 from tests.sandbox.keys import new_key
 from tests.sandbox.listener import Listener
-from tests.sandbox.process import ACCOUNT, SENDGRID_KEY, TOKEN, Sandbox, free_port, wait_until_up
+from tests.sandbox.process import ACCOUNT, APPLICATION, SENDGRID_KEY, TOKEN, Sandbox, free_port, wait_until_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +31,7 @@ def running(omega: Listener, event_key: tuple[str, str]) -> Iterator[Sandbox]:
     environ = os.environ | {
         "SANDBOX_PORT": str(port), "SANDBOX_HOST": "127.0.0.1", "TWILIO_ACCOUNT_SID": ACCOUNT,
         "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_API_KEY_SID": "SK1", "TWILIO_API_KEY_SECRET": "secret",
+        "TWILIO_TWIML_APP_SID": APPLICATION,
         "SENDGRID_API_KEY": SENDGRID_KEY, "PUBLIC_BASE_URL": omega.url, "OMEGA_URL_PREFIX": "omega/",
         "SENDGRID_WEBHOOK_PRIVATE_KEY": event_key[0], "INBOUND_EMAIL_BASIC_AUTH": "mail:pass word",
         "OMEGA_HOME": "/nonexistent",
@@ -51,7 +52,7 @@ def event_key() -> tuple[str, str]:
 @pytest.fixture
 def sandbox(running: Sandbox, omega: Listener) -> Sandbox:
     """The process, cleaned of what another test left."""
-    for path in ("/faults", "/ledger", "/optouts"):
+    for path in ("/faults", "/ledger", "/ledger/provisioning", "/optouts"):
         requests.delete(running.base_url + path, timeout=5)
     omega.reset()
     return running

@@ -13,6 +13,7 @@ from twilio.rest import Client
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ACCOUNT = "AC00000000000000000000000000000001"
 TOKEN = "11111111111111111111111111111111"
+APPLICATION = "AP00000000000000000000000000000003"
 SENDGRID_KEY = "SG.sandbox.key"
 
 
@@ -40,9 +41,9 @@ class Sandbox:
         self.base_url, self.pid = base_url, pid
         self.messages_url = f"{base_url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
 
-    def client(self, timeout: float = 10) -> Client:
-        """A real Twilio client."""
-        return Client(ACCOUNT, TOKEN, http_client=RewritingClient(self.base_url, timeout))
+    def client(self, timeout: float = 10, user: str = ACCOUNT, secret: str = TOKEN, account: str = "") -> Client:
+        """A real Twilio client, of the main account or of the credentials given."""
+        return Client(user, secret, account or None, http_client=RewritingClient(self.base_url, timeout))
 
     def faults(self, **sections: object) -> requests.Response:
         """Set faults."""
@@ -51,6 +52,10 @@ class Sandbox:
     def ledger(self, **query: str | int) -> list[dict]:
         """The evidence."""
         return requests.get(f"{self.base_url}/ledger", params=query, timeout=5).json()["results"]
+
+    def made(self, **query: str) -> list[dict]:
+        """The evidence of what was set up."""
+        return requests.get(f"{self.base_url}/ledger/provisioning", params=query, timeout=5).json()["results"]
 
     def texts(self, **fields: object) -> requests.Response:
         """A handset texts."""
