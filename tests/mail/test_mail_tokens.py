@@ -1,7 +1,6 @@
 """The marks by which a reply finds its conversation: forged ones open nothing."""
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from messaging.services import reply_tokens
 
@@ -48,7 +47,7 @@ def test_what_we_did_not_make_opens_nothing(text: str) -> None:
     assert reply_tokens.read_reply_address(text) is None
 
 
-def test_a_mark_of_a_key_rotated_out_still_opens(settings: SettingsWrapper) -> None:
+def test_a_mark_of_a_key_rotated_out_still_opens(settings):
     made = reply_tokens.reply_address(5)
     settings.SECRET_KEY, old = "another-key", settings.SECRET_KEY
     assert reply_tokens.read_reply_address(made) is None
@@ -56,7 +55,7 @@ def test_a_mark_of_a_key_rotated_out_still_opens(settings: SettingsWrapper) -> N
     assert reply_tokens.read_reply_address(made) == 5
 
 
-def test_without_an_inbound_domain_there_is_no_reply_address(settings: SettingsWrapper) -> None:
+def test_without_an_inbound_domain_there_is_no_reply_address(settings):
     settings.INBOUND_EMAIL_DOMAIN = ""
     assert reply_tokens.reply_address(5) == ""
     assert reply_tokens.message_id_for(5).endswith("@testserver")
