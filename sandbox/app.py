@@ -9,7 +9,9 @@ from sandbox.control.routes import add_routes as add_control
 from sandbox.page.routes import add_routes as add_page
 from sandbox.provisioning.applications import seed
 from sandbox.provisioning.routes import add_routes as add_provisioning
+from sandbox.sendgrid import view
 from sandbox.sendgrid.events import Courier
+from sandbox.sendgrid.post import POST, Post
 from sandbox.sendgrid.routes import add_routes as add_sendgrid
 from sandbox.sendgrid.sending import COURIER
 from sandbox.settings import Settings
@@ -37,6 +39,7 @@ def make_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_client)
     app.on_shutdown.append(_let_go)
     app[COURIER] = Courier(app[CARRIER])
+    app[POST] = Post(app[CARRIER], view.line)
     add_twilio(app.router)
     add_provisioning(app.router)
     add_sendgrid(app.router)

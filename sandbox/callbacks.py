@@ -204,6 +204,16 @@ class Caller:
         except (TimeoutError, aiohttp.ClientError, ValueError):
             return Answer(why=NEVER_CONNECTED, attempts=1)
 
+    async def fetch(self, url: str) -> Answer:
+        """GET a page as a scanner does, no redirect followed. Never raises for the network."""
+        timeout = aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=CONNECT_SECONDS)
+        try:
+            async with self.session.get(URL(url), timeout=timeout, allow_redirects=False) as response:
+                body = (await response.read())[:ANSWER_LIMIT]
+                return Answer(response.status, body.decode("utf-8", "replace"), response.content_type, 1)
+        except (TimeoutError, aiohttp.ClientError, ValueError):
+            return Answer(why=NEVER_CONNECTED, attempts=1)
+
     @property
     def session(self) -> aiohttp.ClientSession:
         """The pooled client."""

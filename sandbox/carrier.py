@@ -10,6 +10,8 @@ from sandbox.ledger import Ledger
 from sandbox.media import MediaStore
 from sandbox.numbers import Magic, magic_of
 from sandbox.provisioning.register import Register
+from sandbox.sendgrid.mailbox import Mailboxes
+from sandbox.sendgrid.suppressions import Suppressions
 from sandbox.settings import Settings
 
 DEFAULT_SERVICE_NUMBER = "+15005550006"
@@ -27,6 +29,8 @@ class Carrier:
         self.caller = Caller()
         self.hub = Hub()
         self.media = MediaStore()
+        self.mailboxes = Mailboxes()
+        self.suppressions = Suppressions()
         self.opted_out: set[tuple[str, str]] = set()  # (sender: number or messaging service, recipient)
         self.services: dict[str, tuple[str, ...]] = {}  # messaging service -> its numbers
         self.service_of: dict[str, str] = {}  # number -> messaging service
@@ -42,11 +46,12 @@ class Carrier:
         if mode != "none" or to is None:
             return mode, fault.code, fault.slow_ms
         magic = self.magic(to)
-        if magic is None or (magic.times and not self._still_failing(to, magic.times)):
+        if magic is None or (magic.times and not self.still_failing(to, magic.times)):
             return "none", None, 0
         return magic.mode, magic.code, magic.slow_ms
 
-    def _still_failing(self, to: str, times: int) -> bool:
+    def still_failing(self, to: str, times: int) -> bool:
+        """Whether magic that passes after so many times has not passed yet; counts this one."""
         done = self.tries.get(to, 0)
         if done >= times:
             del self.tries[to]

@@ -143,7 +143,8 @@ class Faults:
         """Make both carriers well again."""
         self.twilio, self.sendgrid, self.callbacks = CarrierFault(), CarrierFault(), CallbackFault()
         self.advanced_opt_out = False  # forward OptOutType as Advanced Opt-Out does
-        self.magic = True  # magic numbers (sandbox.numbers) misbehave
+        self.magic = True  # magic numbers (sandbox.numbers) and addresses (sandbox.sendgrid.steps) misbehave
+        self.own_message_id = False  # SendGrid writes a Message-ID of its own over the sender's
 
     def update(self, given: Any) -> None:
         """Take a PUT's body; raises ControlError, and then nothing has changed."""
@@ -158,12 +159,12 @@ class Faults:
         for name, value in given.items():
             if name in kinds:
                 made[name] = kinds[name].read(name, value)
-            elif name in {"advanced_opt_out", "magic"} and _flag(value):
+            elif name in {"advanced_opt_out", "magic", "own_message_id"} and _flag(value):
                 made[name] = value
             else:
                 raise ControlError(
                     f"There is no fault {name!r}, or not with this value; "
-                    "known: twilio, sendgrid, callbacks, advanced_opt_out, magic (true or false)."
+                    "known: twilio, sendgrid, callbacks; advanced_opt_out, magic, own_message_id (true or false)."
                 )
         for name, value in made.items():
             setattr(self, name, value)
@@ -176,4 +177,5 @@ class Faults:
             "callbacks": asdict(self.callbacks),
             "advanced_opt_out": self.advanced_opt_out,
             "magic": self.magic,
+            "own_message_id": self.own_message_id,
         }

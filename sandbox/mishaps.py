@@ -95,7 +95,7 @@ async def _accepted_badly(request: web.Request, mode: str, accept: Accept, slow_
 async def _drip(request: web.Request, answer: web.StreamResponse, pause: float) -> web.StreamResponse:
     """One byte at a time: each read succeeds, so that only a deadline over the whole call notices."""
     body = bytes(answer.body or b"") if isinstance(answer, web.Response) else b""  # type: ignore[arg-type]
-    drip = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"})
+    drip = web.StreamResponse(status=answer.status, headers={"Content-Type": "application/json"} | dict(answer.headers))
     drip.content_length = len(body)
     await drip.prepare(request)
     for at in range(len(body)):

@@ -34,5 +34,6 @@ async def clear(request: web.Request) -> web.Response:
     """Forget every message, the account's own record and the reports not yet sent."""
     carrier = request.app[CARRIER]
     carrier.ledger.clear()
+    carrier.mailboxes.clear()
     carrier.hub.tell(lambda: {"type": "reload"})
     return web.Response(status=204)

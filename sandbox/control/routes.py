@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from sandbox.control import evidence, handset, letters, steering
+from sandbox.control import evidence, handset, letters, mailbox, steering
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -20,3 +20,10 @@ def add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/handset/email", letters.send_email)
     router.add_get("/handset", handset.handsets)
     router.add_get("/handset/{number}", handset.thread)
+    router.add_get("/mailbox", mailbox.boxes)
+    router.add_get("/mailbox/{address}", mailbox.box)
+    router.add_get("/mailbox/{address}/{sid}", mailbox.mail)
+    router.add_post("/mailbox/{address}/{sid}/events", mailbox.happen)
+    router.add_post("/mailbox/{address}/{sid}/unsubscribe", mailbox.unsubscribe)
+    router.add_get("/suppressions", mailbox.show_suppressions)
+    router.add_delete("/suppressions", mailbox.clear_suppressions)

@@ -1,6 +1,7 @@
 """Faults, magic numbers, opt-outs and messaging services: how a test sets the scene."""
 
 from dataclasses import asdict
+from typing import Any
 
 from aiohttp import web
 
@@ -8,7 +9,7 @@ from sandbox.carrier import CARRIER
 from sandbox.control.answers import as_json, body_of, control, known
 from sandbox.faults import MODES, ControlError
 from sandbox.numbers import TABLE, TWILIO_FROM, TWILIO_TO
-from sandbox.sendgrid.events import FATES
+from sandbox.sendgrid.steps import MAGIC, MagicAddress
 from sandbox.twilio.sending import SERVICE
 
 
@@ -46,9 +47,20 @@ async def numbers(_request: web.Request) -> web.Response:
             "twilio_to": TWILIO_TO,
             "twilio_from": TWILIO_FROM,
             "modes": MODES,
-            "addresses": {name: [step.event for step in steps] for name, steps in FATES.items()},
+            "addresses": [_address(magic) for magic in MAGIC],
         }
     )
+
+
+def _address(magic: MagicAddress) -> dict[str, Any]:
+    return {
+        "address": magic.address,
+        "also": list(magic.also),
+        "title": magic.title,
+        "says": magic.says,
+        "mode": magic.mode,
+        "events": [step.event for step in magic.steps],
+    }
 
 
 @control

@@ -54,8 +54,9 @@ def resource(handler: Callable[[Asked], web.Response]) -> Handler:
     """Let a request in and meet the faults; a GET is spared unless they hit reads."""
 
     async def answered(request: web.Request) -> web.StreamResponse:
-        carrier, words = request.app[CARRIER], SendGridWords()
+        carrier = request.app[CARRIER]
         fault = carrier.faults.sendgrid
+        words = SendGridWords(fault.retry_after)
         if fault.latency_ms:
             await asyncio.sleep(fault.latency_ms / 1000)
         if not authorised(carrier, request.headers.get("Authorization", "")):
@@ -72,7 +73,6 @@ def resource(handler: Callable[[Asked], web.Response]) -> Handler:
             accept=accept,
             code=fault.code,
             slow_ms=fault.slow_ms,
-            retry_after=fault.retry_after,
             accepted=fault.accepted,
         )
 

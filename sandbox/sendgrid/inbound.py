@@ -1,118 +1,105 @@
-"""A client writes back: the inbound-parse post, parsed or raw, with the boundary that SendGrid uses."""
+"""The inbound-parse post of a client's letter, parsed or raw, with the boundary that SendGrid uses."""
 
 import base64
 import json
-from dataclasses import dataclass
+import time
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate, make_msgid, parseaddr
+from email.utils import formatdate, parseaddr
 from typing import Any
+
+from sandbox.sendgrid.letter import Letter
+from sandbox.sendgrid.mail import Attachment
 
 BOUNDARY = "xYzZY"
 AGENT = "Sendlib/1.0"
 SENDER_IP = "209.85.128.42"
+RELAY = "mail-wm1-f42.google.com"
 
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One attachment."""
-
-    name: str
-    content_type: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What a client wrote. `sender` is the header's form, such as `Bob <bob@example.net>`."""
-
-    sender: str
-    to: str
-    subject: str
-    text: str
-    html: str = ""
-    in_reply_to: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    files: tuple[File, ...] = ()
-
-    @property
-    def envelope(self) -> dict[str, Any]:
-        """Who really sends to whom; the sender is empty for bounces."""
-        return {"to": [parseaddr(self.to)[1]], "from": parseaddr(self.sender)[1]}
-
-
-def as_mime(letter: Letter) -> EmailMessage:
-    """The letter as a mail, with a Message-ID of its own."""
-    mime = EmailMessage(policy=SMTP)
-    mime["From"], mime["To"], mime["Subject"] = letter.sender, letter.to, letter.subject
-    mime["Date"] = formatdate()
-    mime["Message-ID"] = make_msgid(domain=parseaddr(letter.sender)[1].partition("@")[2] or "example.net")
-    if letter.in_reply_to:
-        mime["In-Reply-To"] = mime["References"] = letter.in_reply_to
-    for name, value in letter.headers:
-        mime[name] = value
-    mime.set_content(letter.text)
-    if letter.html:
-        mime.add_alternative(letter.html, subtype="html")
-    for file in letter.files:
-        kind, _, subkind = file.content_type.partition("/")
-        mime.add_attachment(file.data, maintype=kind, subtype=subkind or "octet-stream", filename=file.name)
-    return mime
+Field = tuple[str, bytes]
 
 
 def parsed_form(letter: Letter, mime: EmailMessage) -> bytes:
     """The post of the default mode, fields and order as in tests/fixtures/inbound_parse.multipart."""
-    headers = "".join(f"{name}: {value}\n" for name, value in mime.items())
-    domain = parseaddr(letter.sender)[1].partition("@")[2]
-    fields = [
-        ("headers", headers),
-        ("dkim", f"{{@{domain} : pass}}"),
-        ("to", letter.to),
-        ("from", letter.sender),
-    ]
-    if letter.html:
-        fields.append(("html", letter.html))
-    fields += [("text", letter.text), *_common(letter)]
-    fields.append(("attachments", str(len(letter.files))))
+    mime.as_bytes()  # gives a multipart its boundary, which the headers name
+    headers = received(letter) + "".join(f"{name}: {value}\n" for name, value in mime.items())
+    fields: list[Field] = [("headers", headers.encode()), ("dkim", _dkim(letter))]
+    inline = {file.content_id: f"attachment{at}" for at, file in enumerate(letter.files, 1) if file.content_id}
+    if inline:
+        fields.append(("content-ids", json.dumps(inline).encode()))
+    fields += _people(letter)
+    fields += [(name, words.encode(letter.charset)) for name, words in _bodies(letter) if words]
+    fields += _common(letter)
+    fields.append(("attachments", str(len(letter.files)).encode()))
     if letter.files:
-        info = {
-            f"attachment{at}": {"filename": file.name, "name": file.name, "type": file.content_type}
-            for at, file in enumerate(letter.files, 1)
-        }
-        fields.append(("attachment-info", json.dumps(info)))
+        info = {f"attachment{at}": _info(file) for at, file in enumerate(letter.files, 1)}
+        fields.append(("attachment-info", json.dumps(info).encode()))
     return multipart(fields, letter.files)
 
 
-def raw_form(letter: Letter, mime: EmailMessage) -> bytes:
-    """The post of the raw mode: the whole mail in the field `email`."""
-    fields = [("dkim", ""), ("email", mime.as_string()), ("to", letter.to), ("from", letter.sender)]
+def raw_form(letter: Letter, mime: bytes) -> bytes:
+    """The post of the raw mode: the whole mail, as it came off the wire, in the field `email`."""
+    fields: list[Field] = [("email", mime), ("dkim", _dkim(letter)), *_people(letter)]
     return multipart([*fields, *_common(letter)], ())
 
 
-def _common(letter: Letter) -> list[tuple[str, str]]:
-    charsets = {"to": "UTF-8", "from": "UTF-8", "subject": "UTF-8", "text": "utf-8", "html": "utf-8"}
-    return [
-        ("sender_ip", SENDER_IP),
-        ("envelope", json.dumps(letter.envelope)),
-        ("subject", letter.subject),
-        ("spam_score", "0.1"),
-        ("charsets", json.dumps(charsets)),
-        ("SPF", "pass"),
-    ]
+def wire_mail(letter: Letter, mime: EmailMessage) -> bytes:
+    """The mail's bytes with the line that SendGrid's own server puts on top."""
+    return received(letter).replace("\n", "\r\n").encode() + mime.as_bytes()
 
 
-def multipart(fields: list[tuple[str, str]], files: tuple[File, ...]) -> bytes:
+def received(letter: Letter) -> str:
+    """The trace header of SendGrid's mail exchanger."""
+    to = letter.envelope["to"]
+    return (
+        f"Received: from {RELAY} (mxd [{SENDER_IP}]) by mx.sendgrid.net with ESMTP id na9XiRFCTw2Tap3 "
+        f"for <{to[0] if to else ''}>; {formatdate(time.time())}\n"
+    )
+
+
+def _bodies(letter: Letter) -> tuple[tuple[str, str], ...]:
+    return (("html", letter.html), ("text", letter.text))
+
+
+def _people(letter: Letter) -> list[Field]:
+    found = [("to", letter.to), ("cc", letter.cc), ("from", letter.sender)]
+    return [(name, value.encode()) for name, value in found if value or name != "cc"]
+
+
+def _dkim(letter: Letter) -> bytes:
+    return f"{{@{parseaddr(letter.sender)[1].partition('@')[2]} : pass}}".encode()
+
+
+def _info(file: Attachment) -> dict[str, str]:
+    found = {"filename": file.name, "name": file.name, "type": file.content_type}
+    return found | ({"content-id": file.content_id} if file.content_id else {})
+
+
+def _common(letter: Letter) -> list[Field]:
+    charsets = {"to": "UTF-8", "from": "UTF-8", "subject": "UTF-8"}
+    charsets |= {name: letter.charset for name, words in _bodies(letter) if words}
+    found: dict[str, Any] = {
+        "sender_ip": SENDER_IP,
+        "envelope": json.dumps(letter.envelope, separators=(",", ":")),
+        "subject": letter.subject,
+        "spam_report": "Content analysis details: (0.1 points, 5.0 required)",
+        "spam_score": "0.1",
+        "charsets": json.dumps(charsets),
+        "SPF": "pass",
+    }
+    return [(name, value.encode()) for name, value in found.items()]
+
+
+def multipart(fields: list[Field], files: tuple[Attachment, ...]) -> bytes:
     """A multipart body as SendGrid writes it: parts without a Content-Type, files with one."""
     parts = [
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
         for name, value in fields
     ]
     for at, file in enumerate(files, 1):
         name = file.name.replace('"', "'").replace("\r", "").replace("\n", "")
         head = f'Content-Disposition: form-data; name="attachment{at}"; filename="{name}"'
-        parts.append(
-            f"--{BOUNDARY}\r\n{head}\r\nContent-Type: {file.content_type}\r\n\r\n".encode() + file.data + b"\r\n"
-        )
+        head += f"\r\nContent-Type: {file.content_type}"
+        parts.append(f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + (file.data or b"") + b"\r\n")
     return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 

@@ -52,7 +52,7 @@ def event_key() -> tuple[str, str]:
 @pytest.fixture
 def sandbox(running: Sandbox, omega: Listener) -> Sandbox:
     """The process, cleaned of what another test left."""
-    for path in ("/faults", "/ledger", "/ledger/provisioning", "/optouts"):
+    for path in ("/faults", "/ledger", "/ledger/provisioning", "/optouts", "/suppressions"):
         requests.delete(running.base_url + path, timeout=5)
     omega.reset()
     return running

@@ -1,12 +1,15 @@
-"""The sandbox's process as its tests see it, and a real Twilio SDK that points at it."""
+"""The sandbox's process as its tests see it, and the real SDKs that point at it."""
 
+import json
 import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
+from sendgrid import SendGridAPIClient
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
@@ -60,6 +63,23 @@ class Sandbox:
     def texts(self, **fields: object) -> requests.Response:
         """A handset texts."""
         return requests.post(f"{self.base_url}/handset/sms", json=fields, timeout=20)
+
+    def writes(self, **fields: object) -> requests.Response:
+        """A client writes a mail."""
+        return requests.post(f"{self.base_url}/handset/email", json=fields, timeout=20)
+
+    def mail(self, timeout: float = 5, **changes: object) -> str:
+        """A mail by the real SendGrid SDK, the fixture's but for what changes; returns its X-Message-Id."""
+        body = json.loads((FIXTURES / "sendgrid_mail_send_request.json").read_text()) | changes
+        if "to" in body:
+            people = [{"email": address} for address in body.pop("to")]
+            body["personalizations"] = [body["personalizations"][0] | {"to": people}]
+        client = SendGridAPIClient(SENDGRID_KEY, host=self.base_url).client
+        return client.mail.send.post(request_body=body, timeout=timeout).headers["X-Message-Id"]
+
+    def get(self, path: str) -> Any:
+        """One of the control calls' answers."""
+        return requests.get(self.base_url + path, timeout=5).json()
 
     def post(self, path: str = "", timeout: float = 10, **form: object) -> requests.Response:
         """A bare send, as the wire sees it."""
