@@ -232,7 +232,7 @@ class Message(models.Model):
         ]
         indexes = [
             # Read by the timeline.
-            models.Index(fields=["conversation", "-id"], name="timeline"),
+            models.Index(fields=["conversation", "-created_at", "-id"], name="timeline_by_time"),
             # Read by the claim: each sender's due ones, by priority.
             models.Index(
                 fields=["sender", "priority", "due_at", "position"],

@@ -42,18 +42,18 @@ class Timeline(OmegaViewSet):
     )
     def list(self, request: Request, given: Given, **ids: int) -> Response:
         query: shapes.MessagesQuery = given.query
-        scope = f"messages:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
+        scope = f"timeline:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
         cursor = pagination.decode(query.cursor, scope)
         require_thread(ids)
         narrowing = filtering.messages(ids["conversation_id"], query)
         if query.q and query.q.strip():
             narrowing.add("m.search @@ %(words)s::text::tsquery", words=filtering.tsquery(query.q)[0])
             narrowing.plan_anew = True
-        order = reading.Order("m.id", "bigint", descending=query.order == "desc", tie="m.id")
+        order = reading.timeline_order(descending=query.order == "desc")
         total = reading.count_messages(narrowing) if query.include_total else None
         rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
-            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("created_at", "id"), total=total
         )
         return Response({**links, "results": [shapes.message_object(row) for row in rows]})
 
@@ -89,11 +89,13 @@ class Timeline(OmegaViewSet):
         return self._found(request, given.query, conversation_id)
 
     def _found(self, request: Request, query: shapes.SearchQuery, conversation_id: int) -> Response:
-        scope = f"search:{conversation_id}:{query.q}"
+        scope = f"found:{conversation_id}:{query.q}"
         cursor = pagination.decode(query.cursor, scope)
         narrowing = filtering.messages(conversation_id, query)
         rows = searching.search(narrowing, query.q, limit=query.page_size + 1, cursor=cursor)
-        rows, links = pagination.page(request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",))
+        rows, links = pagination.page(
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("created_at", "id")
+        )
         if query.include_total:
             links["total"] = reading.count_messages(narrowing) if rows else 0
         results = [shapes.message_object(row) | {"snippet": row["snippet"]} for row in rows]

@@ -1,7 +1,7 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
 from conversations.services import merging, notifying, threads
-from messaging.services import delivery, intake, media, recovery, wakeup
+from messaging.services import delivery, intake, media, reconciling, recovery, wakeup
 from omega_project.lib import jobs
 
 
@@ -25,6 +25,11 @@ def tidy() -> None:
     threads.wake_snoozed()
     merging.carry_stragglers()
     notifying.email_due()
+
+
+def reconcile() -> None:
+    """Every few seconds: senders whose time has come are compared with the provider's own record."""
+    reconciling.reconcile_texts()
 
 
 def fetch_media(attachment_id: int) -> None:

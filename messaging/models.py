@@ -208,6 +208,24 @@ class SenderBudget(models.Model):
         return f"budget of sender {self.sender_id}"
 
 
+class Watermark(models.Model):
+    """Up to when a sender's incoming texts were compared with the provider's own record, and what that found."""
+
+    sender = models.OneToOneField(Sender, models.CASCADE, primary_key=True, related_name="+")
+    listed_until = models.DateTimeField(help_text="What came before this is known to be here.")
+    next_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, blank=True)
+    filled_in = models.PositiveIntegerField(default=0, help_text="Texts that only the provider's record told us of.")
+    error = models.TextField(blank=True, help_text="Why the provider could not be asked the last time.")
+
+    class Meta:
+        # Read by the reconciler.
+        indexes = [models.Index(fields=["next_at"], name="watermark_due")]
+
+    def __str__(self) -> str:
+        return f"watermark of sender {self.sender_id}"
+
+
 class Template(models.Model):
     """A canned reply or message template of a business; variables stand as {{ name }}."""
 

@@ -7,4 +7,5 @@ from omega_project import heartbeat
 
 cron.register(jobs.sweep, queue_name="io", interval=1, ttl=5, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.tidy, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
+cron.register(jobs.reconcile, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(heartbeat.beat, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)

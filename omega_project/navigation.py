@@ -107,6 +107,7 @@ SIDEBAR: dict[str, Any] = {
             _model("Notifications", "notifications", "conversations", "notification"),
             _model("Merges of clients", "call_merge", "conversations", "clientmerge"),
             _model("Further addresses", "contact_phone", "accounts", "clientaddress"),
+            _model("Watermarks", "water", "messaging", "watermark"),
             _model("Sender budgets", "speed", "messaging", "senderbudget"),
             collapsible=True,
         ),

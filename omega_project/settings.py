@@ -59,6 +59,8 @@ SENDGRID_API_BASE_URL = env.str("SENDGRID_API_BASE_URL", default="")
 SENDGRID_WEBHOOK_PUBLIC_KEY = env.str("SENDGRID_WEBHOOK_PUBLIC_KEY", default="")
 INBOUND_EMAIL_DOMAIN = env.str("INBOUND_EMAIL_DOMAIN", default="")
 INBOUND_EMAIL_BASIC_AUTH = env.str("INBOUND_EMAIL_BASIC_AUTH", default="")
+# How often each sender's texts are compared with the provider's own record, in seconds.
+RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", default=120)
 EMAIL_UNKNOWN_GRACE = env.int("EMAIL_UNKNOWN_GRACE", default=300)
 API_RATE_LIMIT = throttling.parse_rate(env.str("API_RATE_LIMIT", default="1200/min"))
 OMEGA_MAX_BODY_BYTES = env.int("OMEGA_MAX_BODY_BYTES", default=10 * 1024 * 1024)

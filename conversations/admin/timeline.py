@@ -9,10 +9,11 @@ from django.utils.html import strip_tags
 
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY, Delivery
 from conversations.media_links import link_for
-from conversations.services.reading import Narrowing, Order, message_rows
+from conversations.services.reading import Narrowing, message_rows, timeline_order
 
 PAGE = 50
-_NEWEST_FIRST = Order("m.id", "bigint", descending=True, tie="m.id")
+_NEWEST_FIRST = timeline_order()
+_PLACE = "(SELECT t.created_at, t.id FROM conversations_message t WHERE t.id = %({name})s::bigint)"
 _SAFE_SCHEMES = ("http://", "https://")
 
 
@@ -54,7 +55,7 @@ def page_before(conversation_id: int, staff: dict[int, str], before: int | None 
     """The last entries, or the last before an id; one query, and one more for media."""
     narrowing = _of(conversation_id)
     if before is not None:
-        narrowing.add("m.id < %(before)s::bigint", before=before)
+        narrowing.add(f"(m.created_at, m.id) < {_PLACE.format(name='before')}", before=before)
     rows = message_rows(narrowing, _NEWEST_FIRST, limit=PAGE + 1)
     shown = rows[:PAGE]
     older = shown[-1]["id"] if len(rows) > PAGE else None
@@ -64,7 +65,8 @@ def page_before(conversation_id: int, staff: dict[int, str], before: int | None 
 def changed_since(conversation_id: int, staff: dict[int, str], after: int, watched: list[int]) -> list[Entry]:
     """Entries behind an id, and the watched ones as they are now; oldest first."""
     narrowing = _of(conversation_id)
-    narrowing.add("(m.id > %(after)s::bigint OR m.id = ANY(%(watched)s::bigint[]))", after=after, watched=watched)
+    later = f"(m.created_at, m.id) > {_PLACE.format(name='after')}"
+    narrowing.add(f"({later} OR m.id = ANY(%(watched)s::bigint[]))", after=after, watched=watched)
     rows = message_rows(narrowing, _NEWEST_FIRST, limit=4 * PAGE)
     return [_entry(row, staff) for row in reversed(rows)]
 

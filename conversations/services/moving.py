@@ -36,7 +36,8 @@ UPDATE conversations_conversation c SET
     message_count = s.messages, channels = s.channels, last_sender_id = COALESCE(s.sender_id, c.last_sender_id),
     updated_at = clock_timestamp()
 FROM (
-    SELECT w.id, max(m.id) FILTER (WHERE m.channel <> 'activity') AS last_id,
+    SELECT w.id,
+        (array_agg(m.id ORDER BY m.created_at DESC, m.id DESC) FILTER (WHERE m.channel <> 'activity'))[1] AS last_id,
         max(m.created_at) FILTER (WHERE m.channel <> 'activity') AS last_at, count(m.id) AS messages,
         count(m.id) FILTER (WHERE NOT m.is_read AND r.message_id IS NULL) AS unread,
         COALESCE(array_agg(DISTINCT m.channel) FILTER (WHERE m.channel IN ('sms', 'email', 'voice')), '{}') AS channels,

@@ -89,6 +89,11 @@ class Order:
         )
 
 
+def timeline_order(*, descending: bool = True) -> Order:
+    """A timeline's order: by time, since what came while nobody could call us is filled in at its place."""
+    return Order("m.created_at", "timestamptz", descending=descending, tie="m.id")
+
+
 def _placed(narrowing: Narrowing, order: Order, cursor: Cursor | None) -> tuple[str, str]:
     if cursor is not None:
         condition, params = order.after(cursor)

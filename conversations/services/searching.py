@@ -6,7 +6,6 @@ from typing import Any
 from conversations.services import filtering, reading
 from omega_project.lib.api.pagination import Cursor
 
-BY_ID = reading.Order("m.id", "bigint", descending=True, tie="m.id")
 # Marks that no text has (private use), made into <mark> after all else is escaped.
 _BEGIN, _END = "\ue000", "\ue001"
 _SNIPPET = (
@@ -23,7 +22,7 @@ def search(narrowing: reading.Narrowing, text: str, *, limit: int, cursor: Curso
         return []
     narrowing.add("m.search @@ %(words)s::text::tsquery", words=query)
     narrowing.plan_anew = True
-    rows = reading.message_rows(narrowing, BY_ID, limit=limit, cursor=cursor, extra=_SNIPPET)
+    rows = reading.message_rows(narrowing, reading.timeline_order(), limit=limit, cursor=cursor, extra=_SNIPPET)
     for row in rows:
         row["snippet"] = marked(row["snippet"])
     return rows

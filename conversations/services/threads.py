@@ -31,7 +31,7 @@ WITH chosen AS MATERIALIZED (
     SELECT m.id FROM conversations_message m
     WHERE m.conversation_id = %(conversation)s::bigint AND m.direction = 'inbound' AND NOT m.is_read
       AND (SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id) IS NULL {narrowing}
-    ORDER BY m.id DESC
+    ORDER BY m.created_at DESC, m.id DESC
     LIMIT (SELECT unread_count FROM conversations_conversation WHERE id = %(conversation)s::bigint)
 ), marked AS (
     INSERT INTO conversations_messageread (message_id, read_at) SELECT id, now() FROM chosen

@@ -18,7 +18,7 @@ from omega_project.lib.api.errors import Conflict
 
 @dataclass(slots=True)
 class NewMessage:
-    """A message to append. Times left out are the database's own now; `due_at` given means that omega sends it."""
+    """A message to append. Times left out are the database's own now; `created_at` is for what happened before."""
 
     business_id: int
     conversation_id: int
@@ -54,6 +54,7 @@ class NewMessage:
     decision: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ _COLUMNS = """
     cc text[], bcc text[], staff_id bigint, sender_id bigint, provider text, provider_message_id text,
     error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool,
     priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
-    delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb
+    delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb, created_at timestamptz
 """
 _APPEND = """
 WITH input AS MATERIALIZED (
@@ -87,13 +88,14 @@ ins AS (
         request_id, decode(request_hash, 'hex'), body, subject, html, from_address, to_address, cc, bcc, staff_id,
         sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
         media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
-        clock_timestamp(), sent_at, delivered_at, decision, metadata, call
+        LEAST(created_at, clock_timestamp()), sent_at, delivered_at, decision, metadata, call
     FROM input {where_gate}
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
         is_read
 ), summary AS (
-    SELECT conversation_id, max(id) FILTER (WHERE channel <> 'activity') AS last_id,
+    SELECT conversation_id,
+        (array_agg(id ORDER BY created_at DESC, id DESC) FILTER (WHERE channel <> 'activity'))[1] AS last_id,
         max(created_at) FILTER (WHERE channel <> 'activity') AS last_at, count(*) AS messages,
         count(*) FILTER (WHERE NOT is_read) AS unread, min(created_at) FILTER (WHERE direction = 'inbound') AS came,
         min(created_at) FILTER (WHERE direction = 'outbound') AS went,
@@ -102,8 +104,10 @@ ins AS (
     FROM ins GROUP BY conversation_id
 ), kept AS (
     UPDATE conversations_conversation c SET
-        last_message_id = GREATEST(c.last_message_id, s.last_id),
-        last_message_at = GREATEST(c.last_message_at, s.last_at),
+        last_message_id = CASE WHEN c.last_message_id IS NULL OR s.last_at >= c.last_message_at
+            THEN COALESCE(s.last_id, c.last_message_id) ELSE c.last_message_id END,
+        last_message_at = CASE WHEN c.last_message_id IS NULL THEN COALESCE(s.last_at, c.last_message_at)
+            ELSE GREATEST(c.last_message_at, s.last_at) END,
         unread_count = c.unread_count + s.unread,
         message_count = c.message_count + s.messages,
         channels = CASE WHEN c.channels::text[] @> s.channels::text[] THEN c.channels ELSE

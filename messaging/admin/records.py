@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
-from messaging.models import Attempt, Email, SenderBudget
+from messaging.models import Attempt, Email, SenderBudget, Watermark
 from omega_project.lib.admin import ReadOnlyAdmin, moment
 
 
@@ -44,3 +44,21 @@ class SenderBudgetAdmin(ReadOnlyAdmin):
     @display(description="refilled")
     def shown_at(self, obj: SenderBudget) -> str:
         return moment(obj.refilled_at)
+
+
+@admin.register(Watermark)
+class WatermarkAdmin(ReadOnlyAdmin):
+    """How far each sender's texts were compared with the provider's own record."""
+
+    list_display = ("sender", "shown_until", "shown_asked", "filled_in", "error")
+    list_select_related = ("sender",)
+    ordering = ("pk",)
+    sortable_by = ()
+
+    @display(description="complete until")
+    def shown_until(self, obj: Watermark) -> str:
+        return moment(obj.listed_until)
+
+    @display(description="last asked")
+    def shown_asked(self, obj: Watermark) -> str:
+        return moment(obj.asked_at) if obj.asked_at else "-"

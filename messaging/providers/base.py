@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Outcome(StrEnum):
@@ -69,7 +69,10 @@ class IncomingMedia:
 
 @dataclass(frozen=True, slots=True)
 class IncomingText:
-    """A text from a client. `keyword` is stop, start or help where the provider itself handled the reply."""
+    """A text from a client. `keyword` is stop, start or help where the provider itself handled the reply.
+
+    `at` is when it came, where only the provider's own record told us of it.
+    """
 
     provider_message_id: str
     from_address: str
@@ -78,6 +81,7 @@ class IncomingText:
     segments: int = 1
     media: Sequence[IncomingMedia] = field(default_factory=tuple)
     keyword: str = ""
+    at: datetime | None = None
 
 
 class CannotAsk(Exception):
@@ -95,6 +99,19 @@ class Provider(Protocol):
 
     def find(self, message: Outgoing, since: datetime) -> list[Listed]:
         """The provider's messages of the same sender, recipient and text since `since`. Raises CannotAsk."""
+        ...
+
+
+@runtime_checkable
+class KeepsRecord(Protocol):
+    """A provider whose own record of what came in, and of what became of what went out, can be read."""
+
+    def received(self, to_address: str, since: datetime) -> list[dict[str, str]]:
+        """Texts to one of our numbers since `since`, each as the form of its webhook. Raises CannotAsk."""
+        ...
+
+    def became(self, provider_message_id: str) -> StatusReport | None:
+        """What became of a message that it took; None where it has no such message. Raises CannotAsk."""
         ...
 
 

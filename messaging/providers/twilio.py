@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -54,6 +55,10 @@ class NeverLeft(Exception):
     """No connection came about: the request surely did not leave."""
 
 
+# What may go wrong in reading Twilio's record: a refusal, no connection, an answer that is none.
+_NO_RECORD = (TwilioException, NeverLeft, CutOff, ValueError, TypeError, AttributeError, KeyError)
+
+
 class LeanHttpClient(HttpClient):
     """The SDK's transport on urllib3 itself: a pool, real time-outs, and the answer's headers kept for the caller.
 
@@ -67,6 +72,11 @@ class LeanHttpClient(HttpClient):
         self._pool = urllib3.PoolManager(
             num_pools=4, maxsize=pool_size, retries=False, ca_certs=certifi.where(), cert_reqs="CERT_REQUIRED"
         )
+
+    @property
+    def origin(self) -> str:
+        """Where requests go instead of Twilio's own hosts; empty where they go there."""
+        return self._base.geturl().rstrip("/") if self._base else ""
 
     @property
     def last_headers(self) -> Mapping[str, str]:
@@ -197,9 +207,44 @@ class Twilio:
                 limit=400,
                 page_size=200,
             )
-        except (TwilioException, NeverLeft, CutOff, ValueError, TypeError, AttributeError, KeyError) as error:
+        except _NO_RECORD as error:
             raise CannotAsk(str(error)[:300]) from error
         return [_listed(item) for item in found if _is_same(item, message, since)]
+
+    def received(self, to_address: str, since: datetime) -> list[dict[str, str]]:
+        """Twilio's list by To and day, oldest first, as the webhook of each would have been (providers.md, 2)."""
+        try:
+            found = self._messages.list(to=to_address, date_sent_after=since, limit=1000, page_size=200)
+            came = [item for item in found if str(item.direction) == "inbound"]
+            return [self._as_form(item) for item in reversed(came)]
+        except _NO_RECORD as error:
+            raise CannotAsk(str(error)[:300]) from error
+
+    def _as_form(self, item: Any) -> dict[str, str]:
+        form = {
+            "MessageSid": item.sid, "AccountSid": item.account_sid, "From": item.from_, "To": item.to,
+            "Body": item.body or "", "NumSegments": str(item.num_segments or 1), "NumMedia": str(item.num_media or 0),
+            "SmsStatus": "received", "DateCreated": format_datetime(item.date_created) if item.date_created else "",
+        }  # fmt: skip
+        if _count(form["NumMedia"], 0, MOST_MEDIA):
+            base = self._http.origin or "https://api.twilio.com"
+            for place, media in enumerate(self._messages(item.sid).media.list(limit=MOST_MEDIA)):
+                form[f"MediaUrl{place}"] = base + media.uri.removesuffix(".json")
+                form[f"MediaContentType{place}"] = media.content_type or ""
+        return form
+
+    def became(self, provider_message_id: str) -> StatusReport | None:
+        """GET of one message: its status now."""
+        try:
+            item = self._messages(provider_message_id).fetch()
+        except TwilioRestException as error:
+            if error.status == 404:
+                return None
+            raise CannotAsk(str(error)[:300]) from error
+        except _NO_RECORD as error:
+            raise CannotAsk(str(error)[:300]) from error
+        raw = str(item.status)
+        return StatusReport(provider_message_id, STATUSES.get(raw, ""), raw[:32], str(item.error_code or ""))
 
 
 def _is_same(item: Any, message: Outgoing, since: datetime) -> bool:
@@ -237,7 +282,17 @@ def read_text(form: Mapping[str, str]) -> IncomingText:
         segments=_count(form.get("NumSegments"), 1, 100),
         media=tuple(_media(form)),
         keyword=KEYWORDS.get(form.get("OptOutType", "").upper(), ""),
+        at=_moment(form.get("DateCreated", "")),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """An RFC 2822 date, the end of its second: behind what it answers. None where there is none, as in a webhook."""
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return found + timedelta(milliseconds=999) if found.tzinfo else None
 
 
 def _media(form: Mapping[str, str]) -> list[IncomingMedia]:

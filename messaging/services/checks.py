@@ -36,7 +36,8 @@ SELECT c.id, 'unread ' || c.unread_count || ' (is ' || x.unread || '), messages 
     || x.messages || '), last message ' || COALESCE(c.last_message_id::text, 'none') || ' (is '
     || COALESCE(x.last_id::text, 'none') || ')' AS detail
 FROM w JOIN conversations_conversation c ON c.id = w.id CROSS JOIN LATERAL (
-    SELECT count(*) AS messages, max(m.id) FILTER (WHERE m.channel <> 'activity') AS last_id,
+    SELECT count(*) AS messages,
+        (array_agg(m.id ORDER BY m.created_at DESC, m.id DESC) FILTER (WHERE m.channel <> 'activity'))[1] AS last_id,
         count(*) FILTER (WHERE NOT m.is_read AND NOT EXISTS (
             SELECT 1 FROM conversations_messageread r WHERE r.message_id = m.id)) AS unread
     FROM conversations_message m WHERE m.conversation_id = c.id) x

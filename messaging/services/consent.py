@@ -1,5 +1,6 @@
 """Consent: who may be written to, changed by a word, a provider, a caller or staff; each change is kept for ever."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -66,16 +67,36 @@ def state_of(*, business_id: int, channel: str, address: str) -> str:
 
 
 def hears_keyword(
-    *, keyword: str, business_id: int, client_id: int, address: str, evidence: dict[str, Any], source: str = "keyword"
+    *,
+    keyword: str,
+    business_id: int,
+    client_id: int,
+    address: str,
+    evidence: dict[str, Any],
+    source: str = "keyword",
+    said_at: datetime | None = None,
 ) -> None:
-    """STOP opts out, START opts in, HELP changes nothing; no other message ever opts in. Call in a transaction."""
+    """STOP opts out, START opts in, HELP changes nothing; no other message ever opts in. Call in a transaction.
+
+    `said_at` is for a word that is heard of late: what was said after it counts, not it.
+    """
     state = {"stop": OPTED_OUT, "start": OPTED_IN}.get(keyword)
-    if state is None:
+    if state is None or (said_at is not None and _said_since(business_id, address, said_at)):
         return
     change_consent(
         business_id=business_id, channel="sms", address=address, state=state, source=source, evidence=evidence,
         client_id=client_id,
     )  # fmt: skip
+
+
+_SAID_SINCE = """
+SELECT 1 AS one FROM messaging_consentchange
+WHERE business_id = %(business)s AND channel = 'sms' AND address = %(address)s AND at > %(at)s LIMIT 1
+"""
+
+
+def _said_since(business_id: int, address: str, at: datetime) -> bool:
+    return bool(sql.rows(_SAID_SINCE, {"business": business_id, "address": address, "at": at}))
 
 
 def history(*, business_id: int, client: Client) -> list[ConsentChange]:

@@ -6,6 +6,7 @@ An event is stored once, by its unique key; processing it again after a failure 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from django.db import Error as DatabaseError
@@ -98,9 +99,21 @@ def take_text(hook: Hook) -> str:
     return sql.in_transaction(lambda: _store_and_process(hook, key))
 
 
+def take_listed(provider: str, form: Mapping[str, str]) -> None:
+    """Store and record a text that only the provider's own record told us of; its webhook, should it come, is known."""
+    payload = urlencode(form).encode()
+    hook = Hook(provider, "sms.reply", form, payload, "", "application/x-www-form-urlencoded", {})
+    sql.in_transaction(lambda: _store_and_process(hook, text_key(form["MessageSid"])))
+
+
+def text_key(sid: str) -> str:
+    """What tells one incoming text from another, by whichever way we hear of it."""
+    return f"text:{sid}"
+
+
 def _text_key(hook: Hook) -> str:
     sid = hook.form.get("MessageSid") or hook.form.get("SmsSid") or ""
-    return f"text:{sid or forms.digest(hook.payload)}"
+    return text_key(sid or forms.digest(hook.payload))
 
 
 def _store_and_process(hook: Hook, key: str) -> str:

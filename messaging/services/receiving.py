@@ -129,6 +129,7 @@ def _message(where: Place, provider: str) -> NewMessage:
         media_count=len(text.media),
         is_read=bool(row["is_blocked"]),
         metadata={"keyword": where.keyword} if where.keyword else {},
+        created_at=text.at,
     )
 
 
@@ -153,7 +154,7 @@ def _hear(where: Place, message_id: int) -> str:
     }
     consent.hears_keyword(
         keyword=where.keyword, business_id=row["business_id"], client_id=row["client_id"], address=where.sender,
-        evidence=evidence,
+        evidence=evidence, said_at=where.text.at,
     )  # fmt: skip
     if where.text.keyword or not SHORT_CODE.match(where.receiver):
         return ""

@@ -4,7 +4,7 @@ Three round trips for a known client: the caller's key, everything that the deci
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from conversations.models import Attachment, Message
@@ -207,16 +207,20 @@ def _with_thread(text: TextToQueue, decision: Decision) -> Decision:
 
 
 _LOCK_THREAD = "SELECT 1 AS one FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE"
+_EXPECTED = "SELECT created_at FROM conversations_message WHERE id = %(expected)s::bigint"
 _MISSED = """
 SELECT m.id, m.channel, m.direction, m.body, m.created_at FROM conversations_message m
-WHERE m.conversation_id = %(conversation)s AND m.id > %(expected)s AND m.channel <> 'activity'
-ORDER BY m.id LIMIT 50
+WHERE m.conversation_id = %(conversation)s::bigint AND m.channel <> 'activity'
+  AND (m.created_at, m.id) > (%(at)s::timestamptz, %(expected)s::bigint)
+ORDER BY m.created_at, m.id LIMIT 50
 """
 
 
 def _require_unmoved(conversation_id: int, expected: int) -> None:
-    params = {"conversation": conversation_id, "expected": expected}
-    missed = sql.rows(_MISSED, params)
+    """An id that no message has expects an empty conversation: whatever was written was missed."""
+    known = sql.row(_EXPECTED, {"expected": expected})
+    at = known["created_at"] if known else datetime.min.replace(tzinfo=UTC)
+    missed = sql.rows(_MISSED, {"conversation": conversation_id, "expected": expected, "at": at})
     if missed:
         raise Conflict("Somebody wrote in this conversation meanwhile.", "conversation_moved", messages_missed=missed)
 

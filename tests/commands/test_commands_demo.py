@@ -110,7 +110,7 @@ def check_summaries():
     said = Q(messages__channel="activity")
     rows = Conversation.objects.annotate(
         messages_there=Count("messages"),
-        unread_there=Count("messages", filter=Q(messages__is_read=False)),
+        unread_there=Count("messages", filter=Q(messages__is_read=False, messages__reading__isnull=True)),
         last_there=Max("messages__id", filter=~said),
         last_at_there=Max("messages__created_at", filter=~said),
     )

@@ -1,0 +1,89 @@
+"""What the provider's own record has and we have not: texts that came in while nobody could call us.
+
+Each sender has a watermark. A pass lists what came since then, and some time before it, since the record lags and
+clocks differ; what is here already is known by the provider's id.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from messaging.providers.base import CannotAsk, KeepsRecord
+from messaging.services import carriers, intake
+from omega_project.lib import sealing, sql
+
+log = structlog.get_logger(__name__)
+# How far behind the watermark a pass looks: the record's lag, and two clocks ten minutes apart.
+OVERLAP = timedelta(minutes=20)
+# How far back the first pass of a sender looks; a record that is older was never ours to hear of.
+FIRST_LOOK = timedelta(days=1)
+_MOST_SENDERS = 20
+
+_BEGIN = """
+INSERT INTO messaging_watermark (sender_id, listed_until, next_at, filled_in, error)
+SELECT s.id, GREATEST(s.created_at, clock_timestamp() - %(back)s::interval), clock_timestamp(), 0, ''
+FROM accounts_sender s
+WHERE s.channel = 'sms' AND s.is_active AND s.address ~ '^[+]?[0-9]+$'
+  AND NOT EXISTS (SELECT 1 FROM messaging_watermark w WHERE w.sender_id = s.id)
+ON CONFLICT DO NOTHING
+"""
+_TAKE = """
+UPDATE messaging_watermark w SET next_at = clock_timestamp() + make_interval(secs => %(every)s::float)
+FROM (
+    SELECT k.sender_id FROM messaging_watermark k JOIN accounts_sender s ON s.id = k.sender_id
+    WHERE k.next_at <= clock_timestamp() AND s.is_active
+    ORDER BY k.next_at LIMIT %(most)s::int FOR UPDATE OF k SKIP LOCKED
+) due JOIN accounts_sender s ON s.id = due.sender_id
+WHERE w.sender_id = due.sender_id
+RETURNING w.sender_id, w.listed_until, s.business_id, s.address, s.provider, clock_timestamp() AS now
+"""
+_KNOWN = """
+SELECT provider_message_id AS sid FROM conversations_message
+WHERE provider_message_id = ANY(%(sids)s) AND provider = %(provider)s
+UNION SELECT substr(dedupe_key, 6) FROM messaging_webhookevent
+WHERE provider = %(provider)s AND dedupe_key = ANY(%(keys)s)
+"""
+_LOOKED = """
+UPDATE messaging_watermark SET asked_at = %(now)s, error = %(error)s, filled_in = filled_in + %(found)s,
+    listed_until = CASE WHEN %(error)s = '' THEN GREATEST(listed_until, %(now)s) ELSE listed_until END
+WHERE sender_id = %(sender)s
+"""
+
+
+def reconcile_texts() -> int:
+    """Compare the senders whose time has come; how many texts were filled in, each once, in its place in time."""
+    sql.rows(_BEGIN, {"back": FIRST_LOOK})
+    taken = sql.rows(_TAKE, {"every": settings.RECONCILE_SECONDS, "most": _MOST_SENDERS})
+    return sum(_reconcile(row) for row in taken)
+
+
+def _reconcile(row: dict[str, Any]) -> int:
+    found, error = 0, ""
+    try:
+        provider = carriers.provider_of(row["business_id"], row["provider"])
+        if isinstance(provider, KeepsRecord):
+            found = _fill_in(row, provider.received(row["address"], row["listed_until"] - OVERLAP))
+    except (CannotAsk, sealing.CannotOpen) as reason:
+        error = str(reason)
+        log.warning("reconcile.cannot_ask", sender_id=row["sender_id"], error=error)
+    sql.rows(_LOOKED, {"now": row["now"], "error": error, "found": found, "sender": row["sender_id"]})
+    return found
+
+
+def _fill_in(row: dict[str, Any], forms: list[dict[str, str]]) -> int:
+    sids = [form["MessageSid"] for form in forms]
+    params = {"sids": sids, "keys": [intake.text_key(sid) for sid in sids], "provider": row["provider"]}
+    known = {one["sid"] for one in sql.rows(_KNOWN, params)} if sids else set()
+    missed = [form for form in forms if form["MessageSid"] not in known]
+    for form in missed:
+        intake.take_listed(row["provider"], form)
+    if missed:
+        log.info("reconcile.filled_in", sender_id=row["sender_id"], count=len(missed), since=_shown(row))
+    return len(missed)
+
+
+def _shown(row: dict[str, Any]) -> str:
+    until: datetime = row["listed_until"]
+    return until.isoformat()

@@ -1,0 +1,45 @@
+"""What came in while nobody could call us: on the provider's own record, and filled in from there, once."""
+
+from tests.journeys.scene import phone
+
+
+def while_the_web_is_down(scene, *texts):
+    """Each (number, words) comes to the carrier while omega's webhook cannot be reached."""
+    scene.omega.end("web")
+    try:
+        return [scene.text(number, words)["webhook"]["status"] for number, words in texts]
+    finally:
+        scene.omega.start("web")
+
+
+def said(scene, sent):
+    return [one["body"] for one in scene.timeline(sent) if one["channel"] == "sms"]
+
+
+def test_texts_that_came_while_the_web_was_down_are_filled_in_once_and_in_their_place(scene):
+    number = phone()
+    sent = scene.send(number, "before")
+    scene.end_of(sent)
+    assert while_the_web_is_down(scene, (number, "first"), (number, "second")) == [None, None]
+    last = scene.send(number, "after")
+    words = ["before", "first", "second", "after"]
+    assert scene.until(lambda: said(scene, sent) == words), said(scene, sent)
+    thread = scene.conversation(sent)
+    assert (thread["unread_count"], thread["last_message"]["id"]) == (2, last["message_id"])
+
+
+def test_a_stop_that_came_while_the_web_was_down_counts(scene):
+    number = phone()
+    scene.end_of(scene.send(number, "before"))
+    while_the_web_is_down(scene, (number, "STOP"))
+    assert scene.until(lambda: scene.send(number, "never")["status"] == "blocked")
+
+
+def test_a_stop_heard_of_late_does_not_undo_the_start_that_followed(scene):
+    number = phone()
+    sent = scene.send(number, "before")
+    scene.end_of(sent)
+    while_the_web_is_down(scene, (number, "STOP"))
+    assert scene.text(number, "START")["webhook"]["status"] == 200
+    assert scene.until(lambda: "STOP" in said(scene, sent))
+    assert scene.send(number, "hello again")["status"] == "queued"
