@@ -253,6 +253,12 @@ class Message(models.Model):
                 name="outbox_leases",
                 condition=Q(status__in=["sending", "unknown"], due_at__isnull=False),
             ),
+            # Read by the reconciler: handed over, and no delivery receipt heard of in time.
+            models.Index(
+                fields=["lease_until"],
+                name="receipts_awaited",
+                condition=Q(status="sent", due_at__isnull=False, lease_until__isnull=False),
+            ),
             # Read by retry and by the board of failed messages.
             models.Index(
                 fields=["business", "-id"],

@@ -28,8 +28,9 @@ def tidy() -> None:
 
 
 def reconcile() -> None:
-    """Every few seconds: senders whose time has come are compared with the provider's own record."""
+    """Every few seconds: what came in and what became of what went out is compared with the provider's record."""
     reconciling.reconcile_texts()
+    reconciling.reconcile_receipts()
 
 
 def fetch_media(attachment_id: int) -> None:

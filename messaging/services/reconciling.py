@@ -1,17 +1,18 @@
-"""What the provider's own record has and we have not: texts that came in while nobody could call us.
+"""What the provider's own record has and we have not: texts that came in while nobody could call us, and receipts.
 
 Each sender has a watermark. A pass lists what came since then, and some time before it, since the record lags and
 clocks differ; what is here already is known by the provider's id.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 
-from messaging.providers.base import CannotAsk, KeepsRecord
-from messaging.services import carriers, intake
+from messaging.providers.base import CannotAsk, KeepsRecord, StatusReport
+from messaging.services import carriers, intake, statuses
 from omega_project.lib import sealing, sql
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,7 @@ OVERLAP = timedelta(minutes=20)
 # How far back the first pass of a sender looks; a record that is older was never ours to hear of.
 FIRST_LOOK = timedelta(days=1)
 _MOST_SENDERS = 20
+_MOST_RECEIPTS = 100
 
 _BEGIN = """
 INSERT INTO messaging_watermark (sender_id, listed_until, next_at, filled_in, error)
@@ -82,6 +84,57 @@ def _fill_in(row: dict[str, Any], forms: list[dict[str, str]]) -> int:
     if missed:
         log.info("reconcile.filled_in", sender_id=row["sender_id"], count=len(missed), since=_shown(row))
     return len(missed)
+
+
+_AWAITED = """
+UPDATE conversations_message m SET lease_until = CASE
+    WHEN clock_timestamp() - m.sent_at < interval '10 minutes' THEN clock_timestamp() + interval '10 minutes'
+    WHEN clock_timestamp() - m.sent_at < interval '2 hours' THEN clock_timestamp() + interval '1 hour'
+    WHEN clock_timestamp() - m.sent_at < interval '2 days' THEN clock_timestamp() + interval '6 hours' END
+FROM (
+    SELECT id FROM conversations_message
+    WHERE status = 'sent' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
+    ORDER BY lease_until LIMIT %(most)s::int FOR UPDATE SKIP LOCKED
+) due WHERE m.id = due.id
+RETURNING m.id, m.business_id, m.provider, m.provider_message_id, m.attempts
+"""
+
+
+def reconcile_receipts() -> int:
+    """Ask what became of messages whose delivery receipt never came; how many moved. Asked for two days at most."""
+    taken = [row for row in sql.rows(_AWAITED, {"most": _MOST_RECEIPTS}) if row["provider_message_id"]]
+    keepers = [_keeper(row) for row in taken]
+    if not any(keepers):
+        return 0
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(_became, taken, keepers))
+    return sum(_apply(row, report) for row, report in zip(taken, reports, strict=True) if report)
+
+
+def _keeper(row: dict[str, Any]) -> KeepsRecord | None:
+    try:
+        provider = carriers.provider_of(row["business_id"], row["provider"])
+    except sealing.CannotOpen:
+        return None
+    return provider if isinstance(provider, KeepsRecord) else None
+
+
+def _became(row: dict[str, Any], keeper: KeepsRecord | None) -> StatusReport | None:
+    try:
+        return keeper.became(row["provider_message_id"]) if keeper else None
+    except CannotAsk as error:
+        log.warning("reconcile.cannot_ask", message_id=row["id"], error=str(error))
+        return None
+
+
+def _apply(row: dict[str, Any], found: StatusReport) -> bool:
+    if not found.status:
+        return False
+    report = statuses.Report(
+        status=found.status, message_id=row["id"], provider_message_id=row["provider_message_id"],
+        provider=row["provider"], attempt=row["attempts"], error_code=found.error_code, source="reconcile",
+    )  # fmt: skip
+    return statuses.apply_report(report).applied
 
 
 def _shown(row: dict[str, Any]) -> str:

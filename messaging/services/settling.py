@@ -19,6 +19,8 @@ HOLD_SECONDS = 300
 # When an outcome that nobody knows is first looked into: the provider has had time to put it on its own record.
 ASK_AFTER_SECONDS = 3
 _MOST_RETRY_AFTER = 3600.0
+# When a delivery receipt that was not heard of is first asked for (services/reconciling.py).
+RECEIPT_SECONDS = 120
 
 _SETTLE = """
 WITH result AS (
@@ -43,7 +45,8 @@ WITH result AS (
     RETURNING m.id, b.status AS from_status, m.status, r.detail
 ), overtaken AS (
     UPDATE conversations_message m SET provider_message_id = COALESCE(m.provider_message_id, r.sid),
-        sent_at = COALESCE(m.sent_at, clock_timestamp()), lease_until = NULL
+        sent_at = COALESCE(m.sent_at, clock_timestamp()),
+        lease_until = CASE WHEN m.status = 'sent' THEN clock_timestamp() + make_interval(secs => r.ask_in) END
     FROM result r WHERE r.id = m.id AND r.status = 'sent' AND m.attempts = r.attempt
       AND m.status NOT IN ('sending', 'unknown', 'queued')
 ), tries AS (
@@ -86,7 +89,7 @@ def row_of(claim: Claim, result: SendResult) -> dict[str, Any]:
 
 
 def _accepted(claim: Claim, result: SendResult) -> dict[str, Any]:
-    return {"status": "sent", "outcome": "accepted"}
+    return {"status": "sent", "outcome": "accepted", "ask_in": RECEIPT_SECONDS}
 
 
 def _unknown(claim: Claim, result: SendResult) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from conversations.services.timeline import Gate
 from messaging.models import CarrierCode
-from messaging.services import consent, vocabulary
+from messaging.services import consent, settling, vocabulary
 from omega_project.lib import sql
 
 _ON_ITS_WAY = ["scheduled", "queued", "sending", "unknown"]
@@ -33,7 +33,9 @@ WITH found AS (
 ), {gate} moved AS (
     UPDATE conversations_message m SET
         status = %(status)s, provider_message_id = COALESCE(m.provider_message_id, NULLIF(%(sid)s::text, '')),
-        lease_until = NULL, error_code = %(code)s, error_message = %(message)s, error_retryable = %(retryable)s::bool,
+        lease_until = CASE WHEN %(status)s::text = 'sent' AND f.ours
+            THEN clock_timestamp() + make_interval(secs => %(ask_in)s::int) END,
+        error_code = %(code)s, error_message = %(message)s, error_retryable = %(retryable)s::bool,
         sent_at = CASE WHEN %(status)s::text IN ('sent', 'delivered', 'read', 'undelivered')
             THEN COALESCE(m.sent_at, %(at)s::timestamptz, clock_timestamp()) ELSE m.sent_at END,
         delivered_at = CASE WHEN %(status)s::text IN ('delivered', 'read')
@@ -123,7 +125,7 @@ def _params(report: Report, meaning: vocabulary.Meaning | None) -> dict[str, Any
         "code": report.error_code if failing else "", "message": sentence if failing else "",
         "retryable": bool(failing and meaning and meaning.is_worth_retrying),
         "at": report.occurred_at, "from": REPLACES.get(report.status, []), "ours_alone": list(_OURS_ALONE),
-        "source": report.source,
+        "source": report.source, "ask_in": settling.RECEIPT_SECONDS,
     }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """What came in while nobody could call us: on the provider's own record, and filled in from there, once."""
 
+import psycopg
+
 from tests.journeys.scene import phone
 
 
@@ -43,3 +45,13 @@ def test_a_stop_heard_of_late_does_not_undo_the_start_that_followed(scene):
     assert scene.text(number, "START")["webhook"]["status"] == 200
     assert scene.until(lambda: "STOP" in said(scene, sent))
     assert scene.send(number, "hello again")["status"] == "queued"
+
+
+def test_a_receipt_that_never_came_is_fetched(scene):
+    scene.faults(callbacks={"drop": True})
+    sent = [scene.send(phone(), "hello") for _ in range(3)]
+    assert set(scene.ends_of(sent, 15).values()) == {"sent"}
+    with psycopg.connect(scene.omega.place.database_url) as connection:
+        connection.execute("UPDATE conversations_message SET lease_until = now() WHERE status = 'sent'")
+    assert scene.until(lambda: {scene.status(one) for one in sent} == {"delivered"})
+    assert scene.message(sent[0])["history"][-1]["source"] == "reconcile"
