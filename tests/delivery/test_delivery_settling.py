@@ -30,7 +30,7 @@ def test_an_accepted_one_is_sent_with_the_providers_id():
     world.settle(claim, result(Outcome.ACCEPTED, provider_message_id="SM7"))
     row = world.message(message_id)
     assert (row.status, row.provider_message_id) == ("sent", "SM7")
-        assert row.lease_until is not None, "when its receipt is asked for"
+    assert row.lease_until is not None, "when its receipt is asked for"
     assert Attempt.objects.get(message_id=message_id).outcome == "accepted"
 
 
