@@ -62,6 +62,12 @@ class Location(models.Model):
     address = models.CharField(max_length=512, blank=True)
     phone = models.CharField(max_length=40, blank=True)
     timezone = models.CharField(max_length=64, blank=True)
+    hours = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text='When calls ring, such as {"mon": [["09:00", "17:00"]], "closed_on": ["2026-12-25"]}. Empty: always.',
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

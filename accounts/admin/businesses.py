@@ -11,6 +11,7 @@ from unfold.decorators import display
 from accounts.admin.checks import AddressForm, require_same_business
 from accounts.admin.filters import BusinessFilter
 from accounts.models import Business, Location, Staff
+from accounts.services import hours
 from omega_project.lib.admin import OmegaAdmin, moment
 
 
@@ -69,14 +70,23 @@ class OfBusinessAdmin(OmegaAdmin):
         return (*self.readonly_fields, "business") if obj else tuple(self.readonly_fields)
 
 
+class LocationForm(AddressForm):
+    def clean_hours(self) -> dict[str, Any]:
+        try:
+            return hours.checked(self.cleaned_data["hours"] or {})
+        except ValueError as error:
+            raise ValidationError(f"This {error}.") from None
+
+
 @admin.register(Location)
 class LocationAdmin(OfBusinessAdmin):
-    form = AddressForm
+    form = LocationForm
     list_display = ("name", "business", "phone", "timezone", "is_active")
     list_filter = (BusinessFilter, "is_active")
     search_fields = ("name", "external_id")
     fieldsets = (
         (None, {"fields": (("name", "business"), "address", ("phone", "timezone"), ("external_id", "is_active"))}),
+        ("Opening hours", {"fields": ("hours",)}),
         ("Kept by omega", {"classes": ("collapse",), "fields": (("created_at", "updated_at"),)}),
     )
 
