@@ -64,6 +64,6 @@ class TwilioWebhooks(OmegaViewSet):
 def _hook(request: Request, kind: str) -> intake.Hook:
     http = request._request
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
-    form = verified_form(http, payload)
-    url = http.get_full_path()
-    return intake.Hook("twilio", kind, form, payload, url, http.META.get("CONTENT_TYPE", ""), query_of(url))
+    found = verified_form(http, payload)
+    url, content_type = http.get_full_path(), http.META.get("CONTENT_TYPE", "")
+    return intake.Hook("twilio", kind, found.form, payload, url, content_type, query_of(url), found.business_id)

@@ -49,7 +49,9 @@ def account_of(business_id: int, provider: str) -> Account | None:
 
 def account_named(provider: str, account_id: str) -> Account | None:
     """The account that a webhook names; None for the platform's own and for one that nobody has."""
-    return _kept((provider, account_id), _BY_ACCOUNT_ID, {"provider": provider, "account": account_id})
+    params = {"provider": provider, "account": account_id}
+    # An account that is not known may be made the next moment; and who calls with made-up ones fills no cache.
+    return _kept((provider, account_id), _BY_ACCOUNT_ID, params, keeps_none=False)
 
 
 def provider_of(business_id: int, name: str) -> Provider | None:
@@ -61,14 +63,16 @@ def provider_of(business_id: int, name: str) -> Provider | None:
     return registry.get(name, account.id, account.version, credentials)
 
 
-def _kept(key: tuple[str, Any], statement: str, params: dict[str, Any]) -> Account | None:
+def _kept(key: tuple[str, Any], statement: str, params: dict[str, Any], *, keeps_none: bool = True) -> Account | None:
     at, account = _cache.get(key, (0.0, None))
     if at and time.monotonic() - at < _KEPT_SECONDS:
         return account
-    if len(_cache) >= _MOST:
-        _cache.clear()
     row = sql.row(statement, params)
     account = None if row is None else _opened(row)
+    if account is None and not keeps_none:
+        return None
+    if len(_cache) >= _MOST:
+        _cache.clear()
     _cache[key] = (time.monotonic(), account)
     return account
 

@@ -1,9 +1,10 @@
 """In: the webhook row is the inbox (delivery.md). What a provider told us is stored first, then made use of.
 
-An event is stored once, by its unique key; processing it again after a failure is safe.
+An event is stored once, by its unique key; processing it again after a failure is safe. What comes by a business's own
+account is that business's alone: it names no other one's number, message or call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -37,11 +38,13 @@ _GATE_STATUS = _STORE.format(
     status="CASE WHEN EXISTS (SELECT 1 FROM found) THEN 'processed' ELSE 'pending' END",
     # Three seconds: our own commit may be on its way.
     next_attempt="CASE WHEN NOT EXISTS (SELECT 1 FROM found) THEN clock_timestamp() + interval '3 seconds' END",
-    message="(SELECT id FROM found)", business="(SELECT business_id FROM found)", source="",
+    message="(SELECT id FROM found)", source="",
+    business="COALESCE((SELECT business_id FROM found), %(ev_business)s::bigint)",
 )  # fmt: skip
 _KEEP = _STORE.format(
-    status="'pending'", next_attempt="clock_timestamp()", message="NULL::bigint", business="NULL::bigint", source=""
-)
+    status="'pending'", next_attempt="clock_timestamp()", message="NULL::bigint", business="%(ev_business)s::bigint",
+    source="",
+)  # fmt: skip
 _DUE = """
 UPDATE messaging_webhookevent e SET next_attempt_at = clock_timestamp() + make_interval(secs => 60)
 FROM (
@@ -60,7 +63,7 @@ WHERE id = %(id)s
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A verified call of a provider: its form, and the bytes that it came in."""
+    """A verified call of a provider: its form, the bytes that it came in, and whose own account it came by."""
 
     provider: str
     kind: str
@@ -69,6 +72,7 @@ class Hook:
     url: str
     content_type: str
     query: Mapping[str, str]
+    business_id: int | None = None
 
     def stored(self, key: str) -> dict[str, Any]:
         return {
@@ -78,6 +82,7 @@ class Hook:
             "ev_url": storable(self.url)[:2048],
             "ev_type": storable(self.content_type)[:255],
             "ev_payload": self.payload,
+            "ev_business": self.business_id,
         }
 
 
@@ -85,7 +90,7 @@ def take_text(hook: Hook) -> str:
     """Store and record an incoming text; the text to answer with, empty mostly. A repeated call changes nothing."""
     key = _text_key(hook)
     try:
-        where = receiving.place(twilio.read_text(hook.form))
+        where = receiving.place(twilio.read_text(hook.form), hook.business_id)
         if where.is_plain:
             gate = Gate(_GATE_TEXT, hook.stored(key))
             sql.retried(lambda: receiving.append_plain(where, gate, hook.provider))
@@ -143,6 +148,7 @@ def status_report(hook: Hook) -> statuses.Report:
         provider=hook.provider,
         error_code=found.error_code,
         source=hook.provider,
+        business_id=hook.business_id,
     )
 
 
@@ -164,35 +170,45 @@ def process_event(*, event_id: int) -> str:
     return answer
 
 
-class _NoMessageYet(Exception):
-    """The report's message is not known: it may still come."""
+class NotYet(Exception):
+    """What the event speaks of is not known: it may still come, so that the event is tried again."""
 
 
-def _process_text(hook: Hook) -> tuple[int | None, int | None, str]:
-    where = receiving.place(twilio.read_text(hook.form))
+# What came of an event: its message, its business, and the text to answer with.
+Outcome = tuple[int | None, int | None, str]
+Processor = Callable[[Hook], Outcome]
+
+
+def _process_text(hook: Hook) -> Outcome:
+    where = receiving.place(twilio.read_text(hook.form), hook.business_id)
     message_id, answer = receiving.receive(where, hook.provider)
     return message_id, where.row["business_id"], answer
 
 
-def _process_status(hook: Hook) -> tuple[int | None, int | None, str]:
+def _process_status(hook: Hook) -> Outcome:
     applied = statuses.apply_report(status_report(hook))
     if applied.message_id is None:
-        raise _NoMessageYet("No message of ours is known by this report's ids.")
+        raise NotYet("No message of ours is known by this report's ids.")
     return applied.message_id, None, ""
 
 
-_PROCESSORS = {"sms.reply": _process_text, "sms.status": _process_status}
+_PROCESSORS: dict[str, Processor] = {"sms.reply": _process_text, "sms.status": _process_status}
+
+
+def register(kind: str, process: Processor) -> None:
+    """Let events of a kind be processed by `process`: how an app above this one has its own stored and replayed."""
+    _PROCESSORS[kind] = process
 
 
 def _hook_of(event: WebhookEvent) -> Hook:
     payload = bytes(event.payload)
     form = forms.parse(payload, event.content_type)[0]
     query = forms.query_of(event.url)
-    return Hook(event.provider, event.kind, form, payload, event.url, event.content_type, query)
+    return Hook(event.provider, event.kind, form, payload, event.url, event.content_type, query, event.business_id)
 
 
 def _sentence(error: Exception) -> str:
-    known = isinstance(error, (ValueError, receiving.UnknownReceiver, _NoMessageYet)) and str(error)
+    known = isinstance(error, (ValueError, receiving.UnknownReceiver, NotYet)) and str(error)
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 

@@ -9,8 +9,8 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from conversations.models import Attachment
-from messaging.services import settling, wakeup
-from omega_project.lib import http, sql
+from messaging.services import carriers, settling, wakeup
+from omega_project.lib import http, sealing, sql
 
 log = structlog.get_logger(__name__)
 MOST_BYTES = 20 * 1024 * 1024
@@ -27,9 +27,19 @@ RETURNING id
 """
 
 
-def _trusted() -> http.TrustedOrigin:
-    """The carrier's own host, which asks for the account's credentials (providers.md, 2)."""
+def credentials_for(business_id: int) -> http.TrustedOrigin:
+    """The carrier's own host, which asks for the account's credentials (providers.md, 2).
+
+    A business with an account of its own gets that one's alone: the platform's open every subaccount, and the
+    address is the caller's word.
+    """
     base = settings.TWILIO_API_BASE_URL or "https://api.twilio.com"
+    try:
+        own = carriers.account_of(business_id, "twilio")
+    except sealing.CannotOpen as error:
+        raise http.FetchError(str(error), permanent=False) from error
+    if own is not None:
+        return http.TrustedOrigin(base, own.account_id, own.secrets.get("auth_token", ""))
     return http.TrustedOrigin(base, settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN)
 
 
@@ -44,9 +54,10 @@ def fetch_attachment(*, attachment_id: int) -> None:
     """Fetch one attachment's source and keep it; what may pass is tried again, up to six times."""
     if not sql.rows(_TAKE, {"id": attachment_id}):
         return
-    attachment = Attachment.objects.get(pk=attachment_id)
+    attachment = Attachment.objects.select_related("message").get(pk=attachment_id)
     try:
-        found = http.fetch(attachment.source_url, most_bytes=MOST_BYTES, seconds=_SECONDS, trusted=_trusted())
+        trusted = credentials_for(attachment.message.business_id)
+        found = http.fetch(attachment.source_url, most_bytes=MOST_BYTES, seconds=_SECONDS, trusted=trusted)
         if not is_taken(found.content_type):
             raise http.FetchError(f"Files of the type {found.content_type or 'unknown'} are not taken.", permanent=True)
     except http.FetchError as error:

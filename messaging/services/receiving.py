@@ -31,6 +31,7 @@ LEFT JOIN LATERAL (
 ) c ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
 WHERE s.channel = 'sms' AND s.address = %(receiver)s::text
+  AND (%(business)s::bigint IS NULL OR s.business_id = %(business)s::bigint)
 ORDER BY s.is_active DESC LIMIT 1
 """
 _REPLIES = {
@@ -62,10 +63,13 @@ class Place:
         return open_thread and not self.keyword and not self.text.media and not row["is_blocked"]
 
 
-def place(text: IncomingText) -> Place:
-    """Find the business by the number written to, and the client by the number that wrote. Raises UnknownReceiver."""
+def place(text: IncomingText, business_id: int | None = None) -> Place:
+    """Find the business by the number written to, and the client by the number that wrote. Raises UnknownReceiver.
+
+    With a `business_id`, a number of that business alone.
+    """
     sender, receiver = normalise_party(text.from_address), normalise_party(text.to_address)
-    row = sql.row(_WHERE_TO, {"sender": sender, "receiver": receiver})
+    row = sql.row(_WHERE_TO, {"sender": sender, "receiver": receiver, "business": business_id})
     if row is None:
         raise UnknownReceiver(f"No business has the number {receiver} for texts. Add it as a sender, then replay this.")
     return Place(text, sender, receiver, text.keyword or vocabulary.keyword_in(text.body), row)
