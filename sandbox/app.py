@@ -16,6 +16,8 @@ from sandbox.sendgrid.routes import add_routes as add_sendgrid
 from sandbox.sendgrid.sending import COURIER
 from sandbox.settings import Settings
 from sandbox.twilio.routes import add_routes as add_twilio
+from sandbox.voice.exchange import EXCHANGE, Exchange
+from sandbox.voice.routes import add_routes as add_voice
 
 LARGEST_BODY = 40 * 1024 * 1024  # SendGrid takes 30 MB and refuses more in its own words
 
@@ -24,11 +26,13 @@ async def _client(app: web.Application) -> AsyncIterator[None]:
     carrier = app[CARRIER]
     carrier.caller.open()
     yield
+    await app[EXCHANGE].close()
     await carrier.caller.close()
 
 
 async def _let_go(app: web.Application) -> None:
     app[CARRIER].hub.close()
+    app[EXCHANGE].devices.forget()
 
 
 def make_app(settings: Settings) -> web.Application:
@@ -40,8 +44,10 @@ def make_app(settings: Settings) -> web.Application:
     app.on_shutdown.append(_let_go)
     app[COURIER] = Courier(app[CARRIER])
     app[POST] = Post(app[CARRIER], view.line)
+    app[EXCHANGE] = Exchange(app[CARRIER])
     add_twilio(app.router)
     add_provisioning(app.router)
+    add_voice(app.router)
     add_sendgrid(app.router)
     add_control(app.router)
     add_page(app.router)

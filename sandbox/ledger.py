@@ -3,7 +3,7 @@
 import bisect
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -107,10 +107,13 @@ class Ledger:
     """Everything accepted since the start or the last clearing."""
 
     def __init__(self) -> None:
+        self.forgetting: list[Callable[[], None]] = []  # who else forgets when this is cleared
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
+        for forget in self.forgetting:
+            forget()
         self.entries: list[Any] = []  # what an app sent and a carrier accepted, in order of acceptance
         self.texts: list[Text] = []  # the Twilio account's own record, inbound ones included
         self.by_sid: dict[str, Text] = {}

@@ -20,11 +20,13 @@ def _whole(request: web.Request, name: str, default: int) -> int:
 
 @control
 async def show(request: web.Request) -> web.Response:
-    """Entries in order of acceptance; `to`, `from`, `after` (an entry's index) and `limit` narrow them."""
+    """Entries in order of acceptance; `to`, `from`, `after` (an entry's index), `kind` and `limit` narrow them."""
     ledger = request.app[CARRIER].ledger
     limit = _whole(request, "limit", len(ledger.entries))
     after = max(_whole(request, "after", -1), -1)
     found = ledger.select(to=request.query.get("to", ""), from_=request.query.get("from", ""), after=after)
+    kind = request.query.get("kind")  # `call`, or `message` for all else
+    found = (entry for entry in found if kind in {None, getattr(entry, "kind", "message")})
     results = [entry.as_entry() for entry in islice(found, max(limit, 0))]
     return as_json({"count": len(ledger.entries), "results": results})
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sandbox.carrier import Carrier
 from sandbox.provisioning.fields import fields_of
-from sandbox.provisioning.hooks import VOICE_PATH
+from sandbox.provisioning.hooks import STATUS_PATH, VOICE_PATH
 from sandbox.provisioning.register import APPLICATION, Thing
 from sandbox.twilio.door import Asked, as_json
 from sandbox.twilio.errors import TwilioError
@@ -35,7 +35,8 @@ FIELDS: dict[str, Any] = {
 def seed(carrier: Carrier) -> None:
     """Put the application that TWILIO_TWIML_APP_SID names where it would be found."""
     settings = carrier.settings
-    values = FIELDS | {"friendly_name": "omega", "voice_url": settings.omega_url(VOICE_PATH)}
+    urls = {"voice_url": settings.omega_url(VOICE_PATH), "status_callback": settings.omega_url(STATUS_PATH)}
+    values = FIELDS | {"friendly_name": "omega"} | urls
     if settings.twiml_app_sid:
         carrier.register.seed(Thing(APPLICATION, settings.twiml_app_sid, settings.account_sid, values))
 

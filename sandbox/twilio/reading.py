@@ -85,15 +85,16 @@ def window_of(query: dict[str, str]) -> Window:
     """Read `DateSent`, `DateSent<`, `DateSent>`: a day, or a UTC time to the second. Raises TwilioError."""
     low, high = 0.0, float("inf")
     if "DateSent" in query:
-        low, high = _moments(query["DateSent"].removesuffix("T00:00:00Z"))  # the SDK's form of a day
+        low, high = moments(query["DateSent"].removesuffix("T00:00:00Z"))  # the SDK's form of a day
     if "DateSent>" in query:
-        low = max(low, _moments(query["DateSent>"])[0])
+        low = max(low, moments(query["DateSent>"])[0])
     if "DateSent<" in query:
-        high = min(high, _moments(query["DateSent<"])[1])
+        high = min(high, moments(query["DateSent<"])[1])
     return Window(low, high)
 
 
-def _moments(text: str) -> tuple[float, float]:
+def moments(text: str) -> tuple[float, float]:
+    """A filter's day as its first and last second, or a moment twice. Raises TwilioError."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -39,8 +39,8 @@ def receive(carrier: Carrier, *, from_: str, to: str, body: str, files: list[Med
 
 def inbound_params(text: Text, files: list[Media], opt_out_type: str) -> Params:
     """The webhook's form, names and order as in tests/fixtures/inbound_*.form."""
-    params = [(f"From{name}", value) for name, value in _place(text.from_ or "", FROM_PLACE)]
-    params += [(f"To{name}", value) for name, value in _place(text.to, TO_PLACE)]
+    params = [(f"From{name}", value) for name, value in place_of(text.from_ or "", FROM_PLACE)]
+    params += [(f"To{name}", value) for name, value in place_of(text.to, TO_PLACE)]
     params += [
         ("SmsMessageSid", text.sid),
         ("NumMedia", str(len(files))),
@@ -66,7 +66,7 @@ def inbound_params(text: Text, files: list[Media], opt_out_type: str) -> Params:
     return params
 
 
-def _place(number: str, known: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+def place_of(number: str, known: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     """Where a number is from: known in North America, empty elsewhere."""
     return [(name, value if number.startswith("+1") else "") for name, value in known]
 

@@ -11,7 +11,7 @@ import requests
 
 from tests.sandbox.keys import new_key
 from tests.sandbox.listener import Listener
-from tests.sandbox.process import ACCOUNT, APPLICATION, SENDGRID_KEY, TOKEN, Sandbox, free_port, wait_until_up
+from tests.sandbox.process import ACCOUNT, APPLICATION, KEY, SENDGRID_KEY, TOKEN, Sandbox, free_port, wait_until_up
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def running(omega: Listener, event_key: tuple[str, str]) -> Iterator[Sandbox]:
     port = free_port()
     environ = os.environ | {
         "SANDBOX_PORT": str(port), "SANDBOX_HOST": "127.0.0.1", "TWILIO_ACCOUNT_SID": ACCOUNT,
-        "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_API_KEY_SID": "SK1", "TWILIO_API_KEY_SECRET": "secret",
+        "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_API_KEY_SID": KEY[0], "TWILIO_API_KEY_SECRET": KEY[1],
         "TWILIO_TWIML_APP_SID": APPLICATION,
         "SENDGRID_API_KEY": SENDGRID_KEY, "PUBLIC_BASE_URL": omega.url, "OMEGA_URL_PREFIX": "omega/",
         "SENDGRID_WEBHOOK_PRIVATE_KEY": event_key[0], "INBOUND_EMAIL_BASIC_AUTH": "mail:pass word",

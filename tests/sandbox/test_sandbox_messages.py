@@ -8,7 +8,7 @@ import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException
 
-from tests.sandbox.process import ACCOUNT, FIXTURES, TOKEN, Sandbox
+from tests.sandbox.process import ACCOUNT, FIXTURES, KEY, TOKEN, Sandbox
 
 US, CLIENT = "+15017122661", "+15558675310"
 
@@ -53,7 +53,7 @@ def test_the_sdk_creates_and_reads(sandbox: Sandbox) -> None:
 
 def test_an_api_key_opens_the_account_and_a_wrong_one_does_not(sandbox: Sandbox) -> None:
     form = {"To": CLIENT, "From": US, "Body": "x"}
-    assert requests.post(sandbox.messages_url, data=form, auth=("SK1", "secret"), timeout=5).status_code == 201
+    assert requests.post(sandbox.messages_url, data=form, auth=KEY, timeout=5).status_code == 201
     refused = requests.post(sandbox.messages_url, data=form, auth=(ACCOUNT, "wrong"), timeout=5)
     assert refused.status_code == 401
     assert refused.json() == json.loads((FIXTURES / "twilio_errors.json").read_text())["20003"]
