@@ -117,13 +117,19 @@ class WebhookEvent(models.Model):
 
 
 class Consent(models.Model):
-    """Whether an address may be written to on a channel by a business: the state that ConsentChange's rows lead to."""
+    """Whether an address may be written to on a channel by a business: the state that ConsentChange's rows lead to.
+
+    A mailbox that turned mail away for good is no opt-out: `bounced_at` stands beside the state and blocks all the
+    same, until staff lift it.
+    """
 
     business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     address = models.CharField(max_length=254)
     state = models.CharField(max_length=16, choices=ConsentState.choices)
     updated_at = models.DateTimeField()
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="Since when mail to it goes nowhere.")
+    bounce_reason = models.TextField(blank=True, default="", db_default="")
 
     objects = TenantQuerySet.as_manager()
 
@@ -146,7 +152,7 @@ class ConsentChange(models.Model):
     address = models.CharField(max_length=254)
     previous = models.CharField(max_length=16, choices=ConsentState.choices)
     state = models.CharField(max_length=16, choices=ConsentState.choices)
-    source = models.CharField(max_length=32, help_text="keyword, provider, api, staff, import")
+    source = models.CharField(max_length=32, help_text="keyword, provider, bounce, api, staff, import")
     evidence = models.JSONField(default=dict)
     at = models.DateTimeField()
 
