@@ -2,7 +2,7 @@
 
 from conversations.services import merging, notifying, threads
 from messaging.services import delivery, intake, media, reconciling, recovery, wakeup
-from omega_project.lib import jobs
+from omega_project.lib import jobs, metrics
 
 
 def dispatch() -> None:
@@ -25,6 +25,7 @@ def tidy() -> None:
     threads.wake_snoozed()
     merging.carry_stragglers()
     notifying.email_due()
+    metrics.forget_processes_gone()
 
 
 def reconcile() -> None:

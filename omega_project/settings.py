@@ -1,5 +1,6 @@
 """Every setting of omega, read from the environment or .env; nonsense is refused at start-up in a sentence."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +35,10 @@ def required(name: str, demo: str) -> str:
     )
     raise ImproperlyConfigured(message)
 
+
+# prometheus_client reads this when it is imported: what each process counts lies there, for one scrape of all.
+METRICS_DIR = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(OMEGA_HOME / "metrics")))
+METRICS_DIR.mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = required("SECRET_KEY", "demo-only-not-a-secret-" + "0" * 40)
 # What seals secrets at rest, newest first; without one a key made of SECRET_KEY.

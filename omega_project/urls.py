@@ -12,6 +12,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from omega_project.health import Health
+from omega_project.metrics import Metrics
 
 admin.site.site_header = admin.site.site_title = "omega"
 
@@ -37,6 +38,7 @@ api: list[Any] = [
     path("health", Health.as_view({"get": "alive"})),
     path("health/db", Health.as_view({"get": "database"})),
     path("health/ready", Health.as_view({"get": "ready"})),
+    path("metrics", Metrics.as_view({"get": "scrape"})),
     path("schema", Schema.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READ), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema", http_method_names=READ), name="redoc"),

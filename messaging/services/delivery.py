@@ -20,6 +20,7 @@ from messaging.providers.base import Outcome, Outgoing, Provider, SendResult
 from messaging.services import carriers, claiming, settling
 from omega_project.lib import jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
+from omega_project.lib.metrics import PROVIDER_CALLS
 
 log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0
@@ -80,7 +81,9 @@ class Drain:
         if time.monotonic() - claimed_at > BEGIN_WITHIN_SECONDS:
             result = SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
         else:
+            began = time.monotonic()
             result = send(claim, provider)
+            PROVIDER_CALLS.labels(claim.provider, result.outcome.value).observe(time.monotonic() - began)
         self.done.put(Delivered(claim, result))
 
     def _gather(self, *, wait: bool) -> list[Delivered]:

@@ -19,6 +19,7 @@ from messaging.providers import twilio
 from messaging.services import receiving, settling, statuses
 from omega_project.lib import forms, sql
 from omega_project.lib.clean import storable
+from omega_project.lib.metrics import EVENTS
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 8
@@ -228,6 +229,7 @@ def _finish(
     message: int | None = None,
     business: int | None = None,
 ) -> None:
+    EVENTS.labels(event.provider, event.kind, status).inc()
     sql.rows(
         _FINISHED,
         {"status": status, "error": error, "wait": wait, "message": message, "business": business, "id": event.pk},

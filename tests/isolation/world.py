@@ -17,7 +17,7 @@ from tests.contract import world as made
 from tests.schema.document import examples, resolved
 
 SECRET = "Xanadu"
-PLATFORM_ONLY = {"messages_retry"}
+PLATFORM_ONLY = {"messages_retry", "metrics"}
 # Which model an id names, where its name does not tell.
 _SAME_AS = {"assigned_to": "staff_id", "mentions": "staff_id", "message_ids": "message_id"}
 _SAME_AS |= {"in_reply_to": "message_id"}

@@ -2,6 +2,7 @@
 
 import re
 import select
+import time
 import uuid
 from collections.abc import Callable
 
@@ -13,8 +14,10 @@ from django.http.response import HttpResponseBase
 
 from omega_project.lib.api.errors import ApiError, as_api_error
 from omega_project.lib.api.rendering import JsonResponse
+from omega_project.lib.metrics import REQUESTS
 
 log = structlog.get_logger(__name__)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
 
 
@@ -48,7 +51,11 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         drop_dead_connection()
+        began = time.perf_counter()
         response = self._answer(request)
+        route = request.resolver_match.route if request.resolver_match else "none"
+        method = request.method if request.method in _METHODS else "other"
+        REQUESTS.labels(method, route, response.status_code).observe(time.perf_counter() - began)
         response.headers["X-Request-ID"] = request_id
         return response
 
