@@ -79,6 +79,14 @@ SIDEBAR: dict[str, Any] = {
             _model("Failed events", "report", "messaging", "webhookevent", FAILED),
         ),
         _group(
+            "Calls",
+            _model("Calls", "call", "voice", "call"),
+            _model("Settings of calls", "settings_phone", "voice", "voicesettings"),
+            _model("Recordings", "voicemail", "voice", "recording"),
+            _model("Legs", "call_split", "voice", "leg"),
+            collapsible=True,
+        ),
+        _group(
             "Consent",
             _model("Consent", "verified_user", "messaging", "consent"),
             _model("Changes", "fact_check", "messaging", "consentchange"),

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "accounts",
     "conversations",
     "messaging",
+    "voice",
 ]
 
 MIDDLEWARE = [

@@ -42,6 +42,7 @@ api: list[Any] = [
     path("schema", Schema.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READ), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema", http_method_names=READ), name="redoc"),
+    path("", include("voice.urls")),
     path("", include("messaging.urls")),
     path("", include("accounts.urls")),  # before conversations: clients/sync is no client's path
     path("", include("conversations.urls")),

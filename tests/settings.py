@@ -19,7 +19,7 @@ os.environ.update(
     TWILIO_ACCOUNT_SID="AC" + "0" * 31 + "1",
     TWILIO_AUTH_TOKEN="only-for-tests-token",
     TWILIO_API_KEY_SID="SK" + "0" * 31 + "1",
-    TWILIO_API_KEY_SECRET="only-for-tests-secret",
+    TWILIO_API_KEY_SECRET="only-for-tests-secret-0123456789",
     TWILIO_TWIML_APP_SID="AP" + "0" * 31 + "1",
     # Nothing listens there: a test that calls a provider without meaning to fails at once.
     TWILIO_API_BASE_URL="http://127.0.0.1:1",

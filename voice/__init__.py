@@ -1,1 +1,1 @@
-"""Calls: tokens, TwiML, call status, voicemail. The room is kept for its issue; nothing is in it yet."""
+"""Calls: tokens for staff, TwiML, what became of each call, voicemail."""

@@ -52,6 +52,7 @@ BUILT = [
     ("POST", "/twilio/sms/status", "Process SMS delivery status updates from Twilio"),
     ("POST", "/auth/token", "Generate Auth Token"),
     ("POST", "/session/expire", "Expire Session"),
+    ("GET", "/voice-calls/token", "Get Token"),
 ]
 
 # Published, and not built yet: whoever builds one moves it up.
@@ -60,7 +61,6 @@ COMING = [
     ("POST", "/email/record", "Record email message in database without sending"),
     ("POST", "/email/status", "Update email delivery status"),
     ("POST", "/email/webhook", "Handle external email provider webhooks"),
-    ("GET", "/voice-calls/token", "Get Token"),
     ("POST", "/voice-calls/twiml", "Handle Twiml Call"),
     ("POST", "/twilio/voice/status", "Update voice call status in DB"),
     ("POST", "/business/onboard", "Onboard a business"),

@@ -1,0 +1,1 @@
+"""Calls: who may place one, whom it rings, what became of it."""
