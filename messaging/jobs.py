@@ -1,7 +1,7 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
 from conversations.services import merging, notifying, threads
-from messaging.services import delivery, intake, media, reconciling, recovery, wakeup
+from messaging.services import delivery, intake, media, reconciling, recovery, spooling, wakeup
 from omega_project.lib import jobs, metrics
 
 
@@ -20,6 +20,7 @@ def sweep() -> None:
 
 def tidy() -> None:
     """Every few seconds: events to try again, media to fetch, snoozes that end, stragglers of merges."""
+    spooling.drain()
     intake.retry_due()
     media.requeue_due()
     threads.wake_snoozed()

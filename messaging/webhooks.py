@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from messaging.services import intake
+from messaging.services import intake, spooling
 from messaging.signatures import verified_form
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import FORM, asked
@@ -43,7 +43,7 @@ class TwilioWebhooks(OmegaViewSet):
         responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, mostly an empty Response."), **_REFUSED},
     )
     def reply(self, request: Request) -> HttpResponse:
-        answer = intake.take_text(_hook(request, "sms.reply"))
+        answer = spooling.taken(_hook(request, "sms.reply"), "")
         inner = f"<Message>{escape(answer)}</Message>" if answer else ""
         return HttpResponse(_TWIML.format(inner), content_type="text/xml")
 
@@ -57,7 +57,7 @@ class TwilioWebhooks(OmegaViewSet):
         responses={204: OpenApiResponse(description="Stored."), **_REFUSED},
     )
     def status(self, request: Request) -> HttpResponse:
-        intake.take_status(_hook(request, "sms.status"))
+        spooling.taken(_hook(request, "sms.status"), None)
         return HttpResponse(status=204)
 
 

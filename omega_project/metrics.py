@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rq import Queue
 
+from messaging.services import spool
 from omega_project import heartbeat
 from omega_project.lib import jobs, metrics, sql
 from omega_project.lib.api.callers import caller
@@ -72,6 +73,9 @@ class Now(Collector):
                 log.warning("metrics.part_away", part=part, error=str(error).split("\n")[0])
                 up.add_metric([part], 0)
         yield up
+        yield _gauge(
+            "omega_spool_events", "Webhooks on this machine's disk, to be stored.", [], [{"n": spool.waiting()}], "n"
+        )
 
 
 def _gauge(name: str, text: str, labels: list[str], rows: list[dict[str, Any]], value: str) -> GaugeMetricFamily:

@@ -64,6 +64,9 @@ SENDGRID_API_BASE_URL = env.str("SENDGRID_API_BASE_URL", default="")
 SENDGRID_WEBHOOK_PUBLIC_KEY = env.str("SENDGRID_WEBHOOK_PUBLIC_KEY", default="")
 INBOUND_EMAIL_DOMAIN = env.str("INBOUND_EMAIL_DOMAIN", default="")
 INBOUND_EMAIL_BASIC_AUTH = env.str("INBOUND_EMAIL_BASIC_AUTH", default="")
+# Where webhooks are kept that cannot be stored, on a disk of this machine, and how many bytes of them.
+SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(OMEGA_HOME / "spool"))).resolve()
+SPOOL_MAX_BYTES = env.int("SPOOL_MAX_BYTES", default=1024**3)
 # How often each sender's texts are compared with the provider's own record, in seconds.
 RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", default=120)
 EMAIL_UNKNOWN_GRACE = env.int("EMAIL_UNKNOWN_GRACE", default=300)

@@ -5,7 +5,8 @@ account is that business's alone: it names no other one's number, message or cal
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from django.db import OperationalError, transaction
 from conversations.services.timeline import Gate
 from messaging.models import WebhookEvent
 from messaging.providers import twilio
+from messaging.providers.base import IncomingText
 from messaging.services import receiving, settling, statuses
 from omega_project.lib import forms, sql
 from omega_project.lib.clean import storable
@@ -28,7 +30,8 @@ _STORE = """
 INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
     next_attempt_at, message_id, business_id, received_at, processed_at)
 SELECT %(ev_provider)s, %(ev_kind)s, %(ev_key)s, %(ev_url)s, %(ev_type)s, %(ev_payload)s, {status}, '', 0,
-    {next_attempt}, {message}, {business}, clock_timestamp(), clock_timestamp() {source}
+    {next_attempt}, {message}, {business}, COALESCE(%(ev_at)s::timestamptz, clock_timestamp()),
+    clock_timestamp() {source}
 ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING id
 """
 _GATE_TEXT = _STORE.format(
@@ -64,7 +67,10 @@ WHERE id = %(id)s
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A verified call of a provider: its form, the bytes that it came in, and whose own account it came by."""
+    """A verified call of a provider: its form, the bytes that it came in, and whose own account it came by.
+
+    `at` is when it came, where that was some time ago.
+    """
 
     provider: str
     kind: str
@@ -74,6 +80,7 @@ class Hook:
     content_type: str
     query: Mapping[str, str]
     business_id: int | None = None
+    at: datetime | None = None
 
     def stored(self, key: str) -> dict[str, Any]:
         return {
@@ -84,6 +91,7 @@ class Hook:
             "ev_type": storable(self.content_type)[:255],
             "ev_payload": self.payload,
             "ev_business": self.business_id,
+            "ev_at": self.at,
         }
 
 
@@ -91,7 +99,7 @@ def take_text(hook: Hook) -> str:
     """Store and record an incoming text; the text to answer with, empty mostly. A repeated call changes nothing."""
     key = _text_key(hook)
     try:
-        where = receiving.place(twilio.read_text(hook.form), hook.business_id)
+        where = receiving.place(_text_of(hook), hook.business_id)
         if where.is_plain:
             gate = Gate(_GATE_TEXT, hook.stored(key))
             sql.retried(lambda: receiving.append_plain(where, gate, hook.provider))
@@ -180,8 +188,14 @@ Outcome = tuple[int | None, int | None, str]
 Processor = Callable[[Hook], Outcome]
 
 
+def _text_of(hook: Hook) -> IncomingText:
+    """The text in a hook; one that waited (in the spool, or for its number to be known) stands where it came."""
+    text = twilio.read_text(hook.form)
+    return replace(text, at=hook.at) if hook.at and not text.at else text
+
+
 def _process_text(hook: Hook) -> Outcome:
-    where = receiving.place(twilio.read_text(hook.form), hook.business_id)
+    where = receiving.place(_text_of(hook), hook.business_id)
     message_id, answer = receiving.receive(where, hook.provider)
     return message_id, where.row["business_id"], answer
 
@@ -202,10 +216,14 @@ def register(kind: str, process: Processor) -> None:
 
 
 def _hook_of(event: WebhookEvent) -> Hook:
-    payload = bytes(event.payload)
-    form = forms.parse(payload, event.content_type)[0]
-    query = forms.query_of(event.url)
-    return Hook(event.provider, event.kind, form, payload, event.url, event.content_type, query, event.business_id)
+    kept = {name: getattr(event, name) for name in ("provider", "kind", "url", "content_type", "business_id")}
+    return hook_again(**kept, payload=bytes(event.payload), at=event.received_at)
+
+
+def hook_again(*, payload: bytes, url: str, content_type: str, **fields: Any) -> Hook:
+    """A hook out of what was kept of it."""
+    form, query = forms.parse(payload, content_type)[0], forms.query_of(url)
+    return Hook(form=form, payload=payload, url=url, content_type=content_type, query=query, **fields)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,0 +1,99 @@
+"""The spool: whole or not there, in order, never used where it is damaged, and honest where it is full."""
+
+import pytest
+from django.db import OperationalError
+
+from accounts.models import Business, Sender
+from conversations.models import Message
+from messaging.models import WebhookEvent
+from messaging.services import intake, spool, spooling
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(autouse=True)
+def folder(settings, tmp_path):
+    settings.SPOOL_DIR = tmp_path / "spool"
+    spool._Size.at = 0.0
+    return settings.SPOOL_DIR
+
+
+def hook(number, body="hello"):
+    payload = f"MessageSid=SM{number:032d}&From=%2B14155550199&To=%2B12125550180&Body={body}".encode()
+    return intake.hook_again(
+        provider="twilio", kind="sms.reply", payload=payload, url="/x", content_type=FORM, business_id=None
+    )
+
+
+def keep(number, **fields):
+    given = hook(number, **fields)
+    spool.keep({name: getattr(given, name) for name in spooling._KEPT} | {"at": f"2026-03-01T09:00:{number:02d}+00:00"})
+
+
+@pytest.fixture
+def away(monkeypatch):
+    def fails(hook):
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setitem(spooling._TAKERS, "sms.reply", fails)
+
+
+@pytest.mark.django_db
+def test_what_was_kept_is_brought_in_in_order_and_at_its_time():
+    business = Business.objects.create(name="Studio")
+    Sender.objects.create(business=business, channel="sms", address="+12125550180", provider="twilio")
+    for number in (3, 1, 2):
+        keep(number, body=f"b{number}")
+    assert (spool.waiting(), spooling.drain(), spool.waiting()) == (3, 3, 0)
+    came = Message.objects.order_by("id").values_list("body", "created_at")
+    assert [body for body, _ in came] == ["b3", "b1", "b2"]
+    assert came[0][1].isoformat() == "2026-03-01T09:00:03+00:00"
+    assert WebhookEvent.objects.filter(status="processed").count() == 3
+
+
+@pytest.mark.django_db
+def test_a_hook_that_was_stored_after_all_is_not_doubled():
+    business = Business.objects.create(name="Studio")
+    Sender.objects.create(business=business, channel="sms", address="+12125550180", provider="twilio")
+    intake.take_text(hook(1))
+    keep(1)
+    assert spooling.drain() == 1
+    assert Message.objects.count() == 1
+
+
+def test_the_database_away_keeps_it_and_answers(away):
+    assert spooling.taken(hook(1), "instead") == "instead"
+    assert spool.waiting() == 1
+
+
+def test_the_drain_stops_where_the_database_is_away_again(away):
+    keep(1)
+    assert (spooling.drain(), spool.waiting()) == (0, 1)
+
+
+def test_a_full_spool_lets_the_caller_call_again(away, settings):
+    settings.SPOOL_MAX_BYTES = 10
+    with pytest.raises(OperationalError):
+        spooling.taken(hook(1), "")
+    assert spool.waiting() == 0
+
+
+def test_an_unwritable_spool_lets_the_caller_call_again(away, folder):
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("a file stands where the folder should be")
+    with pytest.raises(OperationalError):
+        spooling.taken(hook(1), "")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: b"", lambda c: c.replace(b"twilio", b"tw1lio")])
+def test_a_damaged_file_is_set_aside_and_the_rest_goes_on(folder, damage):
+    business = Business.objects.create(name="Studio")
+    Sender.objects.create(business=business, channel="sms", address="+12125550180", provider="twilio")
+    keep(1)
+    (first,) = folder.glob("*.event")
+    first.write_bytes(damage(first.read_bytes()))
+    keep(2)
+    assert spooling.drain() == 1
+    assert len(list(folder.glob("*.bad"))) == 1
+    assert Message.objects.count() == 1
