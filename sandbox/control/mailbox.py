@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from aiohttp import web
 
 from sandbox.callbacks import Answer
-from sandbox.carrier import CARRIER, Carrier
+from sandbox.carrier import CARRIER
 from sandbox.control.answers import as_json, body_of, control, known, text_of
 from sandbox.faults import ControlError
 from sandbox.sendgrid import view
@@ -134,11 +134,10 @@ async def show_suppressions(request: web.Request) -> web.Response:
 
 @control
 async def clear_suppressions(request: web.Request) -> web.Response:
-    """Empty them all."""
-    _forget(request.app[CARRIER])
+    """Empty them all; with `?address=` take one address off them."""
+    lists, address = request.app[CARRIER].suppressions, request.query.get("address")
+    if address is None:
+        lists.clear()
+    else:
+        lists.forgive(address.lower())
     return web.Response(status=204)
-
-
-def _forget(carrier: Carrier) -> None:
-    carrier.suppressions.clear()
-    carrier.hub.tell(lambda: {"type": "reload"})

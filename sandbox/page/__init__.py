@@ -1,1 +1,1 @@
-"""The handset in the browser: static files without a build step, and the stream that keeps them live."""
+"""The handset and the mailbox in the browser: static files without a build step, kept live by a stream."""

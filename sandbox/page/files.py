@@ -14,13 +14,15 @@ FOLDER = Path(__file__).parent / "static"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 POLICY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self' data:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 EXAMPLE_SENDER, EXAMPLE_CLIENT = "+15017122661", "+15558675310"
+EXAMPLE_MAIL_SENDER, EXAMPLE_ADDRESS = "hello@inbound.omega.test", "bob@sandbox.test"
 
 
 def _serve(path: Path) -> web.Response:
@@ -52,7 +54,11 @@ async def config(request: web.Request) -> web.Response:
             "admin_url": run.get("admin_url") or f"{settings.public_base_url}/admin/",
             "webhook": settings.omega_url("twilio/sms/reply"),
             "sender": business.get("sms_sender") or EXAMPLE_SENDER,
-            "curl": _curl(base, business),
+            "curl": _curl(f"{base}/sms/queue", business, EXAMPLE_CLIENT, ("body", "Hello from omega")),
+            "email_sender": business.get("email_sender") or EXAMPLE_MAIL_SENDER,
+            "mail_curl": _curl(
+                f"{base}/email/queue", business, EXAMPLE_ADDRESS, ("subject", "Hello"), ("text", "Hello from omega")
+            ),
             "ready": bool(business.get("api_key")),
         }
     )
@@ -69,13 +75,13 @@ def _run_json(settings: Settings) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _curl(base: str, business: dict[str, Any]) -> str:
+def _curl(url: str, business: dict[str, Any], to: str, *more: tuple[str, str]) -> str:
+    fields = [("business_id", business.get("id", 1)), ("to", to), *more]
+    body = ",\n       ".join(f'"{name}": {json.dumps(value)}' for name, value in fields)
     return (
         "curl \\\n"
-        f"  {base}/sms/queue \\\n"
+        f"  {url} \\\n"
         f"  -H 'X-API-KEY: {business.get('api_key', 'YOUR-KEY')}' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
-        f"""  -d '{{"business_id": {business.get("id", 1)},\n"""
-        f"""       "to": "{EXAMPLE_CLIENT}",\n"""
-        """       "body": "Hello from omega"}'"""
+        f"  -d '{{{body}}}'"
     )

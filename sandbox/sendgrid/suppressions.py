@@ -49,6 +49,12 @@ class Suppressions:
         self.lists: dict[str, dict[str, Entry]] = {name: {} for name in (*REASONS, BLOCKS)}
         self.groups: set[tuple[int, str]] = set()
 
+    def forgive(self, address: str) -> None:
+        """Take an address off every list."""
+        for held in self.lists.values():
+            held.pop(address, None)
+        self.groups = {(group, email) for group, email in self.groups if email != address}
+
     def learn(self, event: dict[str, Any]) -> None:
         """Put an event's address on the list that it belongs on."""
         address = event["email"].lower()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import Page
 
+from tests.sandbox.browser import browse
 from tests.sandbox.keys import new_key
 from tests.sandbox.listener import Listener
 from tests.sandbox.process import ACCOUNT, APPLICATION, KEY, SENDGRID_KEY, TOKEN, Sandbox, free_port, wait_until_up
@@ -56,3 +58,10 @@ def sandbox(running: Sandbox, omega: Listener) -> Sandbox:
         requests.delete(running.base_url + path, timeout=5)
     omega.reset()
     return running
+
+
+@pytest.fixture
+def page(sandbox: Sandbox) -> Iterator[Page]:
+    """The carrier's page in a real browser."""
+    with browse(sandbox.base_url) as page:
+        yield page

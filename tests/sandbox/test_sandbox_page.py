@@ -1,25 +1,13 @@
 """The page: its files under a strict policy, and the handset in a real browser, live."""
 
-import os
-import shutil
-from collections.abc import Iterator
-
-import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.sandbox.browser import needs_browser
 from tests.sandbox.listener import Listener
 from tests.sandbox.process import Sandbox
 
 US, CLIENT = "+15017122661", "+15558675310"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-needs_browser = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine (CI demands one)"
-)
 
 
 def test_the_page_and_its_files_are_served_under_a_strict_policy(sandbox: Sandbox) -> None:
@@ -36,21 +24,6 @@ def test_the_config_says_where_omega_is(sandbox: Sandbox, omega: Listener) -> No
     found = requests.get(f"{sandbox.base_url}/config", timeout=5).json()
     assert found["admin_url"] == f"{omega.url}/admin/"
     assert f"{omega.url}/omega/sms/queue" in found["curl"]
-
-
-@pytest.fixture
-def page(sandbox: Sandbox) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, locale="en-US")
-        faults: list[str] = []
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.goto(sandbox.base_url)
-        expect(page.locator("#live")).to_have_text("Live")
-        yield page
-        browser.close()
-        assert faults == []
 
 
 @needs_browser

@@ -1,6 +1,7 @@
 // The page: which handset is in hand, what the stream says, and what is typed.
 import * as carrier from "./carrier.js";
 import { ago, byId, clock, day, make, pretty, toast } from "./dom.js";
+import * as mail from "./mail.js";
 import * as panel from "./panel.js";
 import { measure } from "./segments.js";
 import * as thread from "./thread.js";
@@ -17,7 +18,7 @@ function drawList() {
   if (focused) byId("handsets").querySelector(`[data-number="${CSS.escape(focused)}"]`)?.focus();
   byId("list-empty").hidden = rows.length > 0;
   byId("list-count").textContent = rows.length ? String(Math.max(state.total, rows.length)) : "";
-  document.title = `${[...state.unread.values()].reduce((a, b) => a + b, 0) ? "● " : ""}Handset · omega sandbox`;
+  fresh("phone", [...state.unread.values()].some(Boolean));
 }
 
 function row([number, last]) {
@@ -63,6 +64,24 @@ async function open(number, { look = true } = {}) {
     view("phone");
     byId("say").focus({ preventScroll: true });
   }
+}
+
+/** Show texts or mail; the carrier's panel follows. */
+function channel(name) {
+  document.body.dataset.channel = name;
+  for (const part of document.querySelectorAll("main [data-for]")) part.hidden = part.dataset.for !== name;
+  for (const button of document.querySelectorAll(".channels button")) button.setAttribute("aria-current", String(button.dataset.channel === name));
+  for (const tab of document.querySelectorAll(".tabs [data-mail]")) tab.textContent = tab.dataset[name];
+  document.querySelector(".skip").href = name === "mail" ? "#inbox" : "#say";
+  panel.steer(name);
+  mail.look(name === "mail");
+}
+
+/** A dot at the channel where something new is. */
+function fresh(name, is) {
+  document.querySelector(`.channels [data-channel=${name}] .fresh`).hidden = !is;
+  const any = [...document.querySelectorAll(".channels .fresh")].some((dot) => !dot.hidden);
+  document.title = `${any ? "● " : ""}Handset and mailbox · omega sandbox`;
 }
 
 function view(name) {
@@ -146,7 +165,12 @@ const changes = {
   callback({ id, handset, status, at, attempts, http_status }) {
     touch({ id, handset }, (text) => text.callbacks.push({ status, at, attempts, http_status }));
   },
-  mail: () => later("count", count),
+  mail(change) {
+    mail.arrived(change);
+    later("count", count);
+  },
+  mail_status: (change) => mail.changed(change),
+  mail_report: (change) => mail.changed(change),
   reload: () => later("load", load, 300),
   faults: () => later("faults", panel.refresh),
 };
@@ -177,7 +201,7 @@ async function load() {
   drawList();
   if (state.current) await open(state.current, { look: false });
   else if (found.results.length) await open(found.results[0].number, { look: false });
-  await count();
+  await Promise.all([count(), mail.load()]);
 }
 
 // ---- the start
@@ -198,9 +222,9 @@ function tick() {
   byId("lock-date").textContent = day(Date.now());
 }
 
-async function copyCommand() {
-  const done = await panel.copy(byId("curl").textContent);
-  if (!done) getSelection().selectAllChildren(byId("curl"));
+async function copyCommand(id) {
+  const done = await panel.copy(byId(id).textContent);
+  if (!done) getSelection().selectAllChildren(byId(id));
   toast(done ? "Copied: paste it into a terminal" : "Selected: copy it with your keyboard");
 }
 
@@ -209,13 +233,15 @@ async function learn() {
   byId("admin").href = found.admin_url;
   byId("curl").textContent = found.curl;
   state.sender = found.sender;
+  mail.learn(found);
 }
 
 function wire() {
   byId("handsets").addEventListener("keydown", step);
   byId("new").addEventListener("submit", add);
   byId("first").addEventListener("click", () => open("+15558675310"));
-  byId("copy").addEventListener("click", copyCommand);
+  byId("copy").addEventListener("click", () => copyCommand("curl"));
+  byId("copy-mail").addEventListener("click", () => copyCommand("mail-curl"));
   byId("back").addEventListener("click", () => view("list"));
   byId("files").addEventListener("change", attach);
   byId("say").addEventListener("input", meter);
@@ -227,6 +253,8 @@ function wire() {
   });
   byId("say-form").addEventListener("submit", (event) => { event.preventDefault(); send(byId("say").value); });
   for (const chip of document.querySelectorAll(".chips button")) chip.addEventListener("click", () => send(chip.textContent));
+  for (const button of document.querySelectorAll(".channels button")) button.addEventListener("click", () => channel(button.dataset.channel));
+  mail.wire({ view, fresh: (is) => fresh("mail", is) });
   for (const tab of document.querySelectorAll(".tabs button")) tab.addEventListener("click", () => view(tab.dataset.view));
 }
 
@@ -244,6 +272,7 @@ async function start() {
   setInterval(drawList, 30000);
   await learn();
   await panel.start();
+  if (location.hash.startsWith("#mail")) channel("mail");
   carrier.listen({ onOpen: load, onState: live, onChange: (change) => changes[change.type]?.(change) });
 }
 

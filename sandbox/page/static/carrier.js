@@ -18,6 +18,14 @@ export const faults = () => call("/faults");
 export const setFaults = (sections) => call("/faults", json("PUT", sections));
 export const resetFaults = () => call("/faults", { method: "DELETE" });
 export const text = (from, to, body, media) => call("/handset/sms", json("POST", { from, to, body, media }));
+export const boxes = () => call("/mailbox");
+export const box = (address) => call(boxPath(address));
+export const mail = (address, id) => call(`${boxPath(address)}/${id}`);
+export const happen = (address, id, given) => call(`${boxPath(address)}/${id}/events`, json("POST", given));
+export const unsubscribe = (address, id, by) => call(`${boxPath(address)}/${id}/unsubscribe`, json("POST", { by }));
+export const forgive = (address) => call(`/suppressions?address=${encodeURIComponent(address)}`, { method: "DELETE" });
+export const write = (letter) => call("/handset/email", json("POST", letter));
+export const boxPath = (address) => `/mailbox/${encodeURIComponent(address)}`;
 
 /** Listen for changes; `onState` hears on or off, `onChange` each change, and `onOpen` every (re)connection. */
 export function listen({ onOpen, onState, onChange }) {

@@ -19,7 +19,11 @@ const SWITCHES = [
   ["drop", "Lost", "No report is ever sent"],
 ];
 const SLIDERS = [["latency", "ms"], ["rate", "%"], ["delay", "ms"]];
+// What each channel's carrier does with "reject", and with which code.
+const REFUSALS = { twilio: ["Accepts, then 30003", 30003], sendgrid: ["Accepts, then bounces 550", 550] };
+const NAMES = { twilio: "texts", sendgrid: "mail" };
 let now = null;
+let section = "twilio";
 
 /** Build the panel and show the faults in force. */
 export async function start() {
@@ -27,22 +31,35 @@ export async function start() {
   byId("switches").append(...SWITCHES.map(switched));
   for (const [id, unit] of SLIDERS) {
     byId(id).addEventListener("input", () => tell(id, unit));
-    byId(id).addEventListener("change", id === "delay" ? sendCallbacks : sendTwilio);
+    byId(id).addEventListener("change", id === "delay" ? sendCallbacks : sendFaults);
   }
   byId("reset").addEventListener("click", reset);
   byId("alarm-reset").addEventListener("click", reset);
-  byId("magic").append(...(await carrier.numbers()).magic.map(magic));
+  const listed = await carrier.numbers();
+  byId("magic").append(...listed.magic.map(magic));
+  byId("addresses").append(...listed.addresses.map(address));
   await refresh();
+}
+
+/** Steer the carrier of texts or of mail. */
+export async function steer(channel) {
+  section = channel === "mail" ? "sendgrid" : "twilio";
+  byId("modes").querySelector("input[value=reject] + span").lastChild.textContent = REFUSALS[section][0];
+  if (now) show();
 }
 
 /** Read the faults and show them. */
 export async function refresh() {
   now = await carrier.faults();
-  const { twilio, callbacks } = now;
-  for (const input of byId("modes").querySelectorAll("input")) input.checked = input.value === twilio.mode;
+  show();
+}
+
+function show() {
+  const { [section]: faults, callbacks } = now;
+  for (const input of byId("modes").querySelectorAll("input")) input.checked = input.value === faults.mode;
   for (const [name] of SWITCHES) byId(`switch-${name}`).checked = Boolean(callbacks[name]);
-  byId("latency").value = twilio.latency_ms;
-  byId("rate").value = Math.round(twilio.rate * 100);
+  byId("latency").value = faults.latency_ms;
+  byId("rate").value = Math.round(faults.rate * 100);
   byId("delay").value = callbacks.delay_ms;
   for (const [id, unit] of SLIDERS) tell(id, unit);
   alarm();
@@ -54,7 +71,7 @@ function tell(id, unit) {
 
 function mode([value, title, words]) {
   const input = make("input", { type: "radio", name: "mode", value });
-  input.addEventListener("change", sendTwilio);
+  input.addEventListener("change", sendFaults);
   return make("label", { className: "mode" }, input, make("span", {}, make("b", {}, title), words));
 }
 
@@ -64,13 +81,15 @@ function switched([name, title, words]) {
   return make("label", { className: "switch" }, make("b", {}, title), make("small", {}, words), input);
 }
 
-function magic({ ending, title, says }) {
-  const number = `+1555867${ending}`;
-  const button = make("button", { type: "button", title: `Copy ${number}` },
-    make("code", {}, `…${ending}`), make("b", {}, title), make("span", {}, says));
+const magic = ({ ending, title, says }) => copied(`+1555867${ending}`, `…${ending}`, title, says);
+const address = ({ address, title, says }) => copied(address, `${address.split("@")[0]}@`, title, says);
+
+function copied(words, shown, title, says) {
+  const button = make("button", { type: "button", title: `Copy ${words}` },
+    make("code", {}, shown), make("b", {}, title), make("span", {}, says));
   button.addEventListener("click", async () => {
-    await copy(number);
-    toast(`${number} copied`);
+    await copy(words);
+    toast(`${words} copied`);
   });
   return make("li", {}, button);
 }
@@ -85,11 +104,12 @@ export async function copy(words) {
   }
 }
 
-async function sendTwilio() {
-  const chosen = byId("modes").querySelector("input:checked")?.value ?? now.twilio.mode;
-  const changed = chosen !== now.twilio.mode;
-  const code = chosen === "reject" ? (changed ? 30003 : now.twilio.code) : null;
-  await put({ twilio: { ...now.twilio, mode: chosen, code, latency_ms: Number(byId("latency").value), rate: Number(byId("rate").value) / 100 } });
+async function sendFaults() {
+  const faults = now[section];
+  const chosen = byId("modes").querySelector("input:checked")?.value ?? faults.mode;
+  const changed = chosen !== faults.mode;
+  const code = chosen === "reject" ? (changed ? REFUSALS[section][1] : faults.code) : null;
+  await put({ [section]: { ...faults, mode: chosen, code, latency_ms: Number(byId("latency").value), rate: Number(byId("rate").value) / 100 } });
 }
 
 async function sendCallbacks() {
@@ -113,16 +133,22 @@ async function reset() {
 }
 
 function alarm() {
-  const { twilio, callbacks } = now;
-  const said = [];
-  if (twilio.mode !== "none") {
-    const title = MODES.find(([value]) => value === twilio.mode)?.[1] ?? "A fault";
-    said.push(`${title} (${twilio.mode}${twilio.code ? ` ${twilio.code}` : ""}) for ${Math.round(twilio.rate * 100)} % of sends`);
-  }
-  if (twilio.latency_ms) said.push(`${twilio.latency_ms} ms latency`);
+  const { callbacks } = now;
+  const said = Object.keys(NAMES).flatMap(weather);
   const astray = SWITCHES.filter(([name]) => callbacks[name]).map(([, title]) => title.toLowerCase());
   if (astray.length) said.push(`reports ${astray.join(", ")}`);
   if (callbacks.delay_ms) said.push(`reports ${callbacks.delay_ms} ms late`);
   byId("alarm").hidden = !said.length;
   byId("alarm").querySelector("span").textContent = `Carrier weather: ${said.join("; ")}.`;
+}
+
+function weather(name) {
+  const { mode, code, rate, latency_ms } = now[name];
+  const said = [];
+  if (mode !== "none") {
+    const title = MODES.find(([value]) => value === mode)?.[1] ?? "A fault";
+    said.push(`${title} (${mode}${code ? ` ${code}` : ""}) for ${Math.round(rate * 100)} % of ${NAMES[name]}`);
+  }
+  if (latency_ms) said.push(`${latency_ms} ms latency of ${NAMES[name]}`);
+  return said;
 }
