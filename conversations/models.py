@@ -93,6 +93,20 @@ class Conversation(models.Model):
             models.Index(
                 fields=["business", "-last_message_at", "-id"], name="inbox_unread", condition=Q(unread_count__gt=0)
             ),
+            # Read by the inbox in the order of creation, and by who asks what changed since.
+            models.Index(fields=["business", "-created_at", "-id"], name="inbox_by_creation"),
+            models.Index(fields=["business", "-updated_at"], name="inbox_by_update"),
+            # Read by the inbox filtered by a channel that few conversations have. Texts are in nearly all of them.
+            models.Index(
+                fields=["business", "-last_message_at", "-id"],
+                name="inbox_with_email",
+                condition=Q(channels__contains=["email"]),
+            ),
+            models.Index(
+                fields=["business", "-last_message_at", "-id"],
+                name="inbox_with_calls",
+                condition=Q(channels__contains=["voice"]),
+            ),
             # Read by the inbox filtered by location, and by label.
             models.Index(fields=["business", "location", "-last_message_at", "-id"], name="inbox_by_location"),
             GinIndex(fields=["labels"], name="inbox_by_label", condition=~Q(labels=[])),
@@ -231,8 +245,13 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            # Read by the timeline.
-            models.Index(fields=["conversation", "-created_at", "-id"], name="timeline_by_time"),
+            # Read by the timeline. What it can be filtered by is in the index itself: a filter that leaves a few of
+            # a long conversation's messages looks at no other one.
+            models.Index(
+                fields=["conversation", "-created_at", "-id"],
+                name="timeline_by_time",
+                include=["channel", "direction", "status", "media_count", "is_read"],
+            ),
             # Read by the claim: each sender's due ones, by priority.
             models.Index(
                 fields=["sender", "priority", "due_at", "position"],

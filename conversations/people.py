@@ -111,29 +111,15 @@ class Clients(OmegaViewSet):
     )
     def list(self, request: Request, given: Given, business_id: int) -> Response:
         query: ClientsQuery = given.query
-        scope = f"clients:{business_id}"
+        scope = f"clients:{business_id}:{people.NEWEST_FIRST.name}"
         cursor = pagination.decode(query.cursor, scope)
-        narrowing = self._narrowing(query, business_id)
-        total = people.count_clients(narrowing) if query.include_total else None
+        narrowing = people.clients(business_id, query)
+        total = reading.count_rows(people.CLIENTS, narrowing) if query.include_total else None
         rows = people.client_rows(narrowing, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
-            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=people.NEWEST_FIRST.keys, total=total
         )
         return Response({**links, "results": [client_object(row) for row in rows]})
-
-    def _narrowing(self, query: ClientsQuery, business_id: int) -> reading.Narrowing:
-        narrowing = people.clients_of(business_id)
-        people.matching(narrowing, query.q)
-        if query.tag is not None:
-            narrowing.add("c.tags @> ARRAY[%(tag)s::varchar]", tag=query.tag)
-        if query.location_id is not None:
-            narrowing.add("c.home_location_id = %(location)s::bigint", location=query.location_id)
-        if query.has_conversation is not None:
-            narrowing.add("c.has_conversation" if query.has_conversation else "NOT c.has_conversation")
-        if query.consent is not None:
-            channel, _, state = query.consent.partition(":")
-            narrowing.add(f"c.consent_{channel} = %(state)s::varchar", state=state)
-        return narrowing
 
     @endpoint(
         summary="Get detailed client profile and conversation information",

@@ -97,7 +97,7 @@ class Staffs(OmegaViewSet):
         scope = f"staffs:{business_id}"
         cursor = pagination.decode(query.cursor, scope)
         narrowing = self._narrowing(query, business_id)
-        total = people.count_staff(narrowing) if query.include_total else None
+        total = reading.count_rows(people.STAFF, narrowing) if query.include_total else None
         rows = people.staff_rows(narrowing, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
             request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("id",), total=total

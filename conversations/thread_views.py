@@ -16,16 +16,18 @@ from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
 from omega_project.lib.api.examples import asked
 
-_EXISTS = """
-SELECT 1 AS one FROM conversations_conversation
+_UNREAD = """
+SELECT unread_count FROM conversations_conversation
 WHERE id = %(conversation_id)s::bigint AND client_id = %(client_id)s::bigint AND business_id = %(business_id)s::bigint
 """
 
 
-def require_thread(ids: dict[str, int]) -> None:
-    """404 unless business, client and conversation belong together; one cheap look, no row loaded."""
-    if sql.row(_EXISTS, ids) is None:
+def require_thread(ids: dict[str, int]) -> int:
+    """How many unread messages the conversation has; 404 unless business, client and conversation belong together."""
+    found = sql.row(_UNREAD, ids)
+    if found is None:
         raise NotFound(NO_CONVERSATION)
+    return int(found["unread_count"])
 
 
 class Timeline(OmegaViewSet):
@@ -44,13 +46,11 @@ class Timeline(OmegaViewSet):
         query: shapes.MessagesQuery = given.query
         scope = f"timeline:{ids['business_id']}:{ids['conversation_id']}:{query.order}"
         cursor = pagination.decode(query.cursor, scope)
-        require_thread(ids)
-        narrowing = filtering.messages(ids["conversation_id"], query)
+        narrowing = filtering.messages(ids["conversation_id"], query, require_thread(ids))
         if query.q and query.q.strip():
-            narrowing.add("m.search @@ %(words)s::text::tsquery", words=filtering.tsquery(query.q)[0])
-            narrowing.plan_anew = True
+            filtering.look_for(narrowing, query.q)
         order = reading.timeline_order(descending=query.order == "desc")
-        total = reading.count_messages(narrowing) if query.include_total else None
+        total = reading.count_rows(reading.MESSAGES, narrowing) if query.include_total else None
         rows = reading.message_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
             request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("created_at", "id"), total=total
@@ -67,8 +67,7 @@ class Timeline(OmegaViewSet):
         errors=(403, 404),
     )
     def search(self, request: Request, given: Given, **ids: int) -> Response:
-        require_thread(ids)
-        return self._found(request, given.query, ids["conversation_id"])
+        return self._found(request, given.query, ids["conversation_id"], require_thread(ids))
 
     @endpoint(
         summary="Search messages within a specific conversation (by id)",
@@ -84,20 +83,21 @@ class Timeline(OmegaViewSet):
         business_id = caller(request).business_id
         if business_id is not None:
             mine = mine.filter(business_id=business_id)
-        if not mine.exists():
+        unread = mine.values_list("unread_count", flat=True).first()
+        if unread is None:
             raise NotFound("There is no such conversation.")
-        return self._found(request, given.query, conversation_id)
+        return self._found(request, given.query, conversation_id, unread)
 
-    def _found(self, request: Request, query: shapes.SearchQuery, conversation_id: int) -> Response:
+    def _found(self, request: Request, query: shapes.SearchQuery, conversation_id: int, unread: int) -> Response:
         scope = f"found:{conversation_id}:{query.q}"
         cursor = pagination.decode(query.cursor, scope)
-        narrowing = filtering.messages(conversation_id, query)
-        rows = searching.search(narrowing, query.q, limit=query.page_size + 1, cursor=cursor)
+        narrowing = filtering.messages(conversation_id, query, unread)
+        filtering.look_for(narrowing, query.q)
+        total = reading.count_rows(reading.MESSAGES, narrowing) if query.include_total else None
+        rows = searching.search(narrowing, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
-            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("created_at", "id")
+            request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=("created_at", "id"), total=total
         )
-        if query.include_total:
-            links["total"] = reading.count_messages(narrowing) if rows else 0
         results = [shapes.message_object(row) | {"snippet": row["snippet"]} for row in rows]
         return Response({**links, "results": results})
 

@@ -52,11 +52,11 @@ class Conversations(OmegaViewSet):
     )
     def list(self, request: Request, given: Given, business_id: int) -> Response:
         query: shapes.ConversationsQuery = given.query
-        scope = f"conversations:{business_id}:{query.sort}"
-        cursor = pagination.decode(query.cursor, scope)
         order = filtering.CONVERSATION_ORDERS[query.sort]
+        scope = f"conversations:{business_id}:{query.sort}:{order.name}"
+        cursor = pagination.decode(query.cursor, scope)
         narrowing = filtering.conversations(business_id, query, self._staff(request, query.assigned_to))
-        total = reading.count_conversations(narrowing) if query.include_total else None
+        total = reading.count_rows(reading.CONVERSATIONS, narrowing) if query.include_total else None
         rows = reading.conversation_rows(narrowing, order, limit=query.page_size + 1, cursor=cursor)
         rows, links = pagination.page(
             request, rows, size=query.page_size, cursor=cursor, scope=scope, keys=order.keys, total=total

@@ -1,11 +1,12 @@
 """Filters and sorts of the lists, as conditions that an index serves."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from conversations.services.reading import Narrowing, Order
+from conversations.models import Conversation
+from conversations.services.reading import Narrowing, Order, Words
 from omega_project.lib import sql
 
 # Unread ones first, each group newest first, as one number in microseconds: the index `inbox_unread_first`.
@@ -16,19 +17,41 @@ UNREAD_RANK = (
 CONVERSATION_ORDERS: Mapping[str, Order] = {
     "-last_message_at": Order("v.last_message_at", "timestamptz", descending=True, tie="v.id"),
     "last_message_at": Order("v.last_message_at", "timestamptz", descending=False, tie="v.id"),
-    "-created_at": Order("v.id", "bigint", descending=True, tie="v.id"),
+    "-created_at": Order("v.created_at", "timestamptz", descending=True, tie="v.id"),
     "unread_first": Order("v.unread_rank", "bigint", descending=True, tie="v.id", expression=UNREAD_RANK),
 }
-# Up to so many matches are looked up first; a word that is commoner is looked for row by row, newest first.
-_RARE = 2000
-_MATCHING_CLIENTS = """
-SELECT c.id FROM accounts_client c WHERE c.business_id = %(business)s::bigint AND {words} LIMIT %(most)s::int
+# A filter that has an index in the inbox's order, or no value: one plan is right whatever is asked for.
+_PLANNED_ONCE = frozenset({"assigned_to", "client_id", "location_id", "unread", "channel"})
+_FILTERS = (
+    "status", "assigned_to", "channel", "unread", "location_id", "label", "client_id", "updated_after",
+    "updated_before", "q",
+)  # fmt: skip
+# So many conversations that changed are looked up first, and of so many messages each is asked for a word.
+_FEW, _RECENT = 2000, 100
+_CHANGED = """
+SELECT id FROM conversations_conversation
+WHERE business_id = %(business)s::bigint AND updated_at > %(after)s::timestamptz LIMIT %(most)s::int
 """
-_MATCHING_THREADS = """
-SELECT DISTINCT conversation_id AS id FROM (
-    SELECT t.conversation_id FROM conversations_message t
-    WHERE t.business_id = %(business)s::bigint AND t.search @@ %(words)s::text::tsquery LIMIT %(most)s::int) few
-"""
+_MARK = "(SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id)"
+_UNREAD = f"""m.id = ANY(ARRAY(
+    SELECT m.id FROM conversations_message m
+    WHERE m.conversation_id = %(conversation)s::bigint AND NOT m.is_read AND {_MARK} IS NULL
+    ORDER BY m.created_at DESC, m.id DESC LIMIT %(unread)s::int))"""  # noqa: S608
+_SEARCHED, _SEARCHED_ALL = "search @@ %(words)s::text::tsquery", "search @@ (SELECT %(words)s::text::tsquery)"
+_CLIENT_OF_ROW = "EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {clients})"
+# A long conversation's newest messages are asked one by one; all of it only by the index of the words.
+_THREAD_OF_ROW = f"""EXISTS (
+    SELECT 1 FROM (SELECT t.search FROM conversations_message t WHERE t.conversation_id = v.id
+                   ORDER BY t.created_at DESC, t.id DESC LIMIT {_RECENT}) t WHERE t.{_SEARCHED}
+) OR v.message_count > {_RECENT} AND v.id = ANY(ARRAY(
+    SELECT DISTINCT t.conversation_id FROM conversations_message t
+    WHERE t.business_id = %(business)s::bigint AND t.{_SEARCHED_ALL}
+      AND t.conversation_id + 0 = ANY(ARRAY(SELECT n.id FROM near n WHERE n.message_count > {_RECENT}))))"""  # noqa: S608
+_IDS = """SELECT w.id FROM accounts_client c CROSS JOIN LATERAL (
+    SELECT one.id FROM conversations_conversation one WHERE one.client_id = c.id OFFSET 0) w
+    WHERE c.business_id = %(business)s::bigint AND {clients} {threads}"""
+_THREADS_OF_ALL = f"""UNION SELECT t.conversation_id FROM conversations_message t
+    WHERE t.business_id = %(business)s::bigint AND t.{_SEARCHED_ALL}"""  # noqa: S608
 
 
 def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowing:
@@ -37,7 +60,7 @@ def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowi
         ["v.business_id = %(business)s::bigint", "v.merged_into_id IS NULL"], {"business": business_id}
     )
     if given.status:
-        narrowing.add("v.status = ANY(%(status)s::text[])", status=list(dict.fromkeys(given.status)))
+        _statuses(narrowing, list(dict.fromkeys(given.status)))
     if given.assigned_to == "none":
         narrowing.add("v.assigned_to_id IS NULL")
     if given.unread is not None:
@@ -46,34 +69,76 @@ def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowi
     _equals(narrowing, "v.location_id", "bigint", "location", given.location_id)
     _equals(narrowing, "v.client_id", "bigint", "client", given.client_id)
     if given.channel:
-        narrowing.add("v.channels @> ARRAY[%(channel)s::varchar]", channel=given.channel)
+        # As the indexes `inbox_with_email` and `inbox_with_calls` say it; one of three words, so it can stand here.
+        narrowing.add(f"v.channels @> ARRAY['{given.channel}'::varchar(8)]")
     if given.label:
         # The second condition is the index's own (`inbox_by_label` holds no conversation without labels).
         narrowing.add(
             "v.labels @> ARRAY[%(label)s::varchar] AND NOT (v.labels = '{}'::varchar(64)[])", label=given.label
         )
-        narrowing.plan_anew = True
-    _between(narrowing, "v.updated_at", given.updated_after, given.updated_before)
+    _changed(narrowing, given.updated_after, given.updated_before)
     if given.q and given.q.strip():
-        _words(narrowing, given.q)
-        narrowing.plan_anew = True
+        narrowing.words = _words(narrowing, given.q)
+    narrowing.plan_anew = not _is_planned_once(given)
     return narrowing
 
 
-def messages(conversation_id: int, given: Any) -> Narrowing:
-    """The conditions of a MessagesQuery or SearchQuery without its text."""
+def _is_planned_once(given: Any) -> bool:
+    """Whether one plan fits all values: where there is no filter, or one that has an index in the order asked for."""
+    used = {name for name in _FILTERS if getattr(given, name) is not None}
+    one_status = {"status"} if given.status and len(set(given.status)) == 1 else set()
+    return not used or (len(used) == 1 and used <= _PLANNED_ONCE | one_status and "last_message_at" in given.sort)
+
+
+def _statuses(narrowing: Narrowing, wanted: list[str]) -> None:
+    if len(wanted) == 1:
+        narrowing.add("v.status = %(status)s::text", status=wanted[0])
+    elif len(wanted) < len(Conversation.Status):
+        narrowing.add("v.status = ANY(%(status)s::text[])", status=wanted)
+
+
+def _changed(narrowing: Narrowing, after: datetime | None, before: datetime | None) -> None:
+    _between(narrowing, "v.updated_at", after, before)
+    if after is not None:
+        few = sql.rows(_CHANGED, narrowing.params | {"most": _FEW + 1})
+        if len(few) <= _FEW:
+            narrowing.add("v.id = ANY(%(changed)s::bigint[])", changed=[row["id"] for row in few])
+    if before is not None:
+        # A conversation changes with its last message: this one is the end of a walk in the inbox's order.
+        narrowing.add("v.last_message_at < %(before)s::timestamptz")
+
+
+def messages(conversation_id: int, given: Any, unread: int) -> Narrowing:
+    """The conditions of a MessagesQuery or SearchQuery without its text; `unread` is the conversation's count of them.
+
+    A few unread ones are looked for no further than they reach, newest first.
+    """
     narrowing = Narrowing(["m.conversation_id = %(conversation)s::bigint"], {"conversation": conversation_id})
     _equals(narrowing, "m.channel", "text", "channel", given.channel)
     _equals(narrowing, "m.direction", "text", "direction", given.direction)
     if given.status:
         narrowing.add("m.status = ANY(%(status)s::text[])", status=list(dict.fromkeys(given.status)))
-    if given.unread is not None:
-        mark = "(SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id)"
-        narrowing.add(f"NOT m.is_read AND {mark} IS NULL" if given.unread else f"(m.is_read OR {mark} IS NOT NULL)")
+    if given.unread:
+        narrowing.add(f"NOT m.is_read AND {_MARK} IS NULL")
+        if unread <= _FEW:
+            narrowing.add(_UNREAD, unread=unread)
+            narrowing.plan_anew = True
+    elif given.unread is not None:
+        narrowing.add(f"(m.is_read OR {_MARK} IS NOT NULL)")
     if given.has_media is not None:
         narrowing.add("m.media_count > 0" if given.has_media else "m.media_count = 0")
     _between(narrowing, "m.created_at", given.created_after, given.created_before)
     return narrowing
+
+
+def look_for(narrowing: Narrowing, text: str) -> None:
+    """Narrow messages to those with the words of `text`; to none where it has no word."""
+    query, _ = tsquery(text)
+    if not query:
+        narrowing.add("false")
+        return
+    narrowing.words = Words(f"m.{_SEARCHED}", f"m.{_SEARCHED_ALL}")
+    narrowing.params["words"] = query
 
 
 def _equals(narrowing: Narrowing, column: str, kind: str, name: str, value: Any) -> None:
@@ -88,53 +153,47 @@ def _between(narrowing: Narrowing, column: str, after: datetime | None, before: 
         narrowing.add(f"{column} < %(before)s::timestamptz", before=before)
 
 
-def _words(narrowing: Narrowing, text: str) -> None:
+def _words(narrowing: Narrowing, text: str) -> Words:
     """Conversations whose client, or one of whose messages, has the words."""
-    words, params = client_words(text)
-    arms = [_clients_arm(narrowing, words, params)]
+    clients = client_words(narrowing, text)
+    of_row, threads = _CLIENT_OF_ROW.format(clients=clients.of_row), ""
     query, is_indexable = tsquery(text)
     if is_indexable:
-        arms.append(_threads_arm(narrowing, query))
-    narrowing.add(f"({' OR '.join(arms)})")
+        narrowing.params["words"] = query
+        of_row, threads = f"({of_row} OR {_THREAD_OF_ROW})", _THREADS_OF_ALL
+    ids = _IDS.format(clients=clients.of_all, threads=threads)
+    return Words(of_row, f"v.id IN ({ids})", ids)
 
 
-def _clients_arm(narrowing: Narrowing, words: str, params: dict[str, str]) -> str:
-    business = {"business": narrowing.params["business"], "most": _RARE + 1}
-    found = sql.rows(_MATCHING_CLIENTS.format(words=words), business | params, plan_anew=True)
-    if len(found) <= _RARE:
-        narrowing.params["clients"] = [row["id"] for row in found]
-        return "v.client_id = ANY(%(clients)s::bigint[])"
-    narrowing.params.update(params)
-    return f"EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {words})"  # noqa: S608  our own parts
+# A word shorter than a trigram is looked for at the beginning of words only: the index client_search can do that.
+_TRIGRAM = 3
+_CLIENT_TEXTS = ("first_name", "last_name", "phone", "email")
 
 
-def _threads_arm(narrowing: Narrowing, query: str) -> str:
-    params = {"business": narrowing.params["business"], "most": _RARE + 1, "words": query}
-    found = sql.rows(_MATCHING_THREADS, params, plan_anew=True)
-    if len(found) <= _RARE:
-        narrowing.params["threads"] = [row["id"] for row in found]
-        return "v.id = ANY(%(threads)s::bigint[])"
-    narrowing.params["words"] = query
-    return (
-        "EXISTS (SELECT 1 FROM conversations_message t WHERE t.conversation_id = v.id"
-        " AND t.search @@ %(words)s::text::tsquery)"
-    )
+def client_words(narrowing: Narrowing, text: str) -> Words:
+    """Clients `c` who have each of the first five words in a name, phone or e-mail.
 
-
-def client_words(text: str) -> tuple[str, dict[str, str]]:
-    """A condition on a client `c` that has each of the first five words in a name, phone or e-mail."""
-    conditions, params = [], {}
+    Any part of them, as the index client_search has it; of a word of one or two letters the beginning of a name's word.
+    """
+    of_row, of_all = [], []
     for place, word in enumerate(text.split()[:5]):
-        columns = ("first_name", "last_name", "phone", "email")
-        conditions.append("(" + " OR ".join(f"UPPER(c.{name}) LIKE %(word{place})s::text" for name in columns) + ")")
-        params[f"word{place}"] = like_pattern(word)
-    return " AND ".join(conditions) or "true", params
+        pattern = word.upper().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        patterns = [f"%{pattern}"] if len(word) >= _TRIGRAM else [pattern, f"% {pattern}"]
+        names = {f"word{place}_{number}": one for number, one in enumerate(patterns)}
+        narrowing.params.update(names)
+        of_row.append(_either(f"%({name})s::text" for name in names))
+        of_all.append(_either(f"(SELECT %({name})s::text)" for name in names) if _has_trigram(word) else of_row[-1])
+    return Words(" AND ".join(of_row) or "true", " AND ".join(of_all) or "true")
 
 
-def like_pattern(word: str) -> str:
-    """A LIKE pattern for any part of a value, in upper case as the index client_search has it."""
-    escaped = word.upper().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def _has_trigram(word: str) -> bool:
+    """Whether the index can look for it wherever it runs: some databases take other letters for punctuation."""
+    return any(letter.isascii() and letter.isalnum() for letter in word)
+
+
+def _either(patterns: Iterable[str]) -> str:
+    either = [f"UPPER(c.{column}) LIKE {pattern}" for pattern in patterns for column in _CLIENT_TEXTS]
+    return f"({' OR '.join(either)})"
 
 
 _TOKEN = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')

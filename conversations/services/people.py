@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from conversations.services.reading import Narrowing, Order
+from conversations.services.filtering import client_words
+from conversations.services.reading import Narrowing, Order, Source, page_rows
 from omega_project.lib import sql
 from omega_project.lib.api.pagination import Cursor
 
-NEWEST_FIRST = Order("c.id", "bigint", descending=True, tie="c.id")
+NEWEST_FIRST = Order("c.created_at", "timestamptz", descending=True, tie="c.id")
 STAFF_ORDER = Order("s.id", "bigint", descending=False, tie="s.id")
-# A word shorter than a trigram is looked for at the beginning of words only: the index client_search can do that.
-_TRIGRAM = 3
 _CLIENTS = """
 SELECT c.id, c.external_id, c.first_name, c.last_name, c.phone, c.email, c.timezone, c.locale, c.home_location_id,
-    c.tags, c.consent_sms, c.consent_email, c.consent_voice, c.created_at, c.updated_at
-FROM accounts_client c {joins} WHERE {where} ORDER BY {order} LIMIT %(limit)s::int
+    c.tags, c.consent_sms, c.consent_email, c.consent_voice, c.created_at, c.updated_at {extra}
+FROM page c ORDER BY {order}
 """
+CLIENTS = Source("accounts_client c", "c.*", "c.*", _CLIENTS)
+_FILTERS = ("q", "tag", "location_id", "has_conversation", "consent")
 _STATS = """
 SELECT count(*) FILTER (WHERE direction = 'inbound' AND channel IN ('sms', 'email'))::int AS messages_in,
     count(*) FILTER (WHERE direction = 'outbound' AND channel IN ('sms', 'email'))::int AS messages_out,
@@ -28,40 +29,34 @@ NO_STATS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def client_rows(narrowing: Narrowing, *, limit: int, cursor: Cursor | None = None) -> list[dict[str, Any]]:
-    """`limit` clients, newest first: one query."""
-    if cursor is not None:
-        condition, params = NEWEST_FIRST.after(cursor)
-        narrowing.add(condition, **params)
-    order = NEWEST_FIRST.clause(backwards=bool(cursor and cursor.backwards))
-    statement = _CLIENTS.format(joins=narrowing.joins, where=" AND ".join(narrowing.where), order=order)
-    return sql.rows(statement, narrowing.params | {"limit": limit})
-
-
-def count_clients(narrowing: Narrowing) -> int:
-    """How many clients there are under these conditions; asked for only by `include_total`."""
-    where = " AND ".join(narrowing.where)
-    return int(sql.rows(f"SELECT count(*) AS n FROM accounts_client c WHERE {where}", narrowing.params)[0]["n"])  # noqa: S608
-
-
 def clients_of(business_id: int) -> Narrowing:
     """The business's clients, without those that were merged into others."""
     where = ["c.business_id = %(business)s::bigint", "c.merged_into_id IS NULL"]
     return Narrowing(where, {"business": business_id})
 
 
-def matching(narrowing: Narrowing, text: str | None) -> None:
-    """Narrow to clients with each word of `text` in their name, phone or e-mail; served by the index client_search.
+def clients(business_id: int, given: Any) -> Narrowing:
+    """The conditions of a ClientsQuery. Words are served by the index client_search."""
+    narrowing = clients_of(business_id)
+    if given.tag is not None:
+        narrowing.add("c.tags @> ARRAY[%(tag)s::varchar]", tag=given.tag)
+    if given.location_id is not None:
+        narrowing.add("c.home_location_id = %(location)s::bigint", location=given.location_id)
+    if given.has_conversation is not None:
+        narrowing.add("c.has_conversation" if given.has_conversation else "NOT c.has_conversation")
+    if given.consent is not None:
+        channel, _, state = given.consent.partition(":")
+        narrowing.add(f"c.consent_{channel} = %(state)s::varchar", state=state)
+    if given.q and given.q.strip():
+        narrowing.words = client_words(narrowing, given.q)
+    # One filter alone has an index in the list's order; of a tag, and of several, the values tell which is rare.
+    narrowing.plan_anew = given.tag is not None or sum(getattr(given, name) is not None for name in _FILTERS) > 1
+    return narrowing
 
-    Words of one or two letters are looked for at the beginning of a name's words.
-    """
-    for place, word in enumerate((text or "").split()[:5]):
-        pattern = word.upper().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        patterns = [f"%{pattern}"] if len(word) >= _TRIGRAM else [pattern, f"% {pattern}"]
-        columns = ("first_name", "last_name", "phone", "email")
-        names = {f"word{place}_{number}": one for number, one in enumerate(patterns)}
-        either = " OR ".join(f"UPPER(c.{column}) LIKE %({name})s::text" for column in columns for name in names)
-        narrowing.add(f"({either})", **names)
+
+def client_rows(narrowing: Narrowing, *, limit: int, cursor: Cursor | None = None) -> list[dict[str, Any]]:
+    """`limit` clients, newest first."""
+    return page_rows(CLIENTS, narrowing, NEWEST_FIRST, limit=limit, cursor=cursor)
 
 
 def client_stats(conversation_id: int) -> dict[str, Any]:
@@ -70,11 +65,11 @@ def client_stats(conversation_id: int) -> dict[str, Any]:
 
 
 _STAFF = """
-WITH page AS MATERIALIZED (SELECT s.* FROM accounts_staff s WHERE {where} ORDER BY {order} LIMIT %(limit)s::int)
 SELECT s.id, s.external_id, s.name, s.email, s.phone, s.role, s.availability, s.is_active,
     ARRAY(SELECT l.location_id FROM accounts_staff_locations l WHERE l.staff_id = s.id ORDER BY 1) AS location_ids,
     (SELECT count(*)::int FROM conversations_conversation v
      WHERE v.assigned_to_id = s.id AND v.status = 'open') AS open_conversations
+    {extra}
 FROM page s ORDER BY {order}
 """
 AT_LOCATION = """EXISTS (SELECT 1 FROM accounts_staff_locations l
@@ -90,21 +85,12 @@ FROM conversations_conversation WHERE business_id = %(business)s::bigint AND ass
 """
 
 
+STAFF = Source("accounts_staff s", "s.*", "s.*", _STAFF)
+
+
 def staff_rows(narrowing: Narrowing, *, limit: int, cursor: Cursor | None = None) -> list[dict[str, Any]]:
     """`limit` staff members in the order of their ids, each with its locations and open conversations: one query."""
-    if cursor is not None:
-        condition, params = STAFF_ORDER.after(cursor)
-        narrowing.add(condition, **params)
-    order = STAFF_ORDER.clause(backwards=bool(cursor and cursor.backwards))
-    return sql.rows(
-        _STAFF.format(where=" AND ".join(narrowing.where), order=order), narrowing.params | {"limit": limit}
-    )
-
-
-def count_staff(narrowing: Narrowing) -> int:
-    """How many staff members there are under these conditions; asked for only by `include_total`."""
-    where = " AND ".join(narrowing.where)
-    return int(sql.rows(f"SELECT count(*) AS n FROM accounts_staff s WHERE {where}", narrowing.params)[0]["n"])  # noqa: S608
+    return page_rows(STAFF, narrowing, STAFF_ORDER, limit=limit, cursor=cursor)
 
 
 def staff_matching(narrowing: Narrowing, text: str | None) -> None:

@@ -17,10 +17,10 @@ CASE WHEN m.is_read THEN m.read_at ELSE (SELECT r.read_at FROM conversations_mes
     END AS read_at,
 m.created_at, m.sent_at, m.delivered_at, m.metadata::text AS metadata
 """
+# A search looks at so many rows first, in the list's order. Most words that people look for fill a page from these;
+# only for one that does not is everything looked at, by the words' own index.
+NEAR = 300
 _CONVERSATIONS = """
-WITH page AS MATERIALIZED (
-    SELECT v.* {key} FROM conversations_conversation v {joins} WHERE {where} ORDER BY {order} LIMIT %(limit)s::int
-)
 SELECT v.id, v.business_id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v.labels, v.snoozed_until,
     v.first_response_at, v.created_at, v.updated_at, v.closed_at, v.last_message_at, v.assigned_to_id,
     s.name AS staff_name, c.first_name, c.last_name, c.phone, c.email, m.id AS last_id, m.channel AS last_channel,
@@ -29,21 +29,38 @@ SELECT v.id, v.business_id, v.client_id, v.location_id, v.status, v.unread_count
 FROM page v JOIN accounts_client c ON c.id = v.client_id
 LEFT JOIN accounts_staff s ON s.id = v.assigned_to_id
 LEFT JOIN conversations_message m ON m.id = v.last_message_id
-ORDER BY {outer}
+ORDER BY {order}
 """
+_MESSAGES = (
+    f"SELECT {MESSAGE_COLUMNS} {{extra}} FROM page JOIN conversations_message m ON m.id = page.id ORDER BY {{order}}"  # noqa: S608
+)
 _MEDIA = """
 SELECT message_id, id, status, source_url, content_type, size, name FROM conversations_attachment
 WHERE message_id = ANY(%(ids)s::bigint[]) ORDER BY id
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a search looks for, said twice: `of_row` asks one row, `of_all` has an index answer for all rows.
+
+    `of_all` has its values in a SELECT of their own: the planner cannot see how common they are, and takes their index.
+    Where it can see, it reads a table from end to end for what was common once and is so no more. With `ids`, a SELECT
+    of the matching rows' ids, these are looked up one by one.
+    """
+
+    of_row: str
+    of_all: str
+    ids: str = ""
+
+
 @dataclass(slots=True)
 class Narrowing:
-    """Conditions of a list with their values, and the joins that they need."""
+    """Conditions of a list with their values."""
 
     where: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
-    joins: str = ""
+    words: Words | None = None
     # Conditions whose values differ widely in how many rows they leave: the statement is planned for them each time.
     plan_anew: bool = False
 
@@ -63,18 +80,28 @@ class Order:
     expression: str = ""
 
     @property
-    def keys(self) -> tuple[str, str]:
-        return self.column.rpartition(".")[2], "id"
+    def keys(self) -> tuple[str, ...]:
+        """The columns whose values make a cursor."""
+        return (self.name, "id") if self.column != self.tie else ("id",)
 
-    def clause(self, *, backwards: bool) -> str:
-        return self._clause(self.expression or self.column, backwards)
+    @property
+    def name(self) -> str:
+        return self.column.rpartition(".")[2]
 
-    def outer_clause(self, *, backwards: bool) -> str:
-        """The same over a page whose column has the expression's value."""
-        return self._clause(self.column, backwards)
+    @property
+    def selected(self) -> str:
+        """The key's columns, in a SELECT."""
+        return self.tie if self.column == self.tie else f"{self.tie}, {self.expression or self.column} AS {self.name}"
 
-    def _clause(self, column: str, backwards: bool) -> str:
-        word = "DESC" if self.descending != backwards else "ASC"
+    def clause(self, cursor: Cursor | None) -> str:
+        return self._clause(self.expression or self.column, cursor)
+
+    def outer_clause(self, cursor: Cursor | None) -> str:
+        """The same over rows whose column has the expression's value."""
+        return self._clause(self.column, cursor)
+
+    def _clause(self, column: str, cursor: Cursor | None) -> str:
+        word = "DESC" if self.descending != bool(cursor and cursor.backwards) else "ASC"
         return f"{self.tie} {word}" if column == self.tie else f"{column} {word}, {self.tie} {word}"
 
     def after(self, cursor: Cursor) -> tuple[str, dict[str, Any]]:
@@ -94,44 +121,108 @@ def timeline_order(*, descending: bool = True) -> Order:
     return Order("m.created_at", "timestamptz", descending=descending, tie="m.id")
 
 
-def _placed(narrowing: Narrowing, order: Order, cursor: Cursor | None) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list's table with its alias, the columns that its page and its search need, and the SELECT of the answer."""
+
+    table: str
+    columns: str
+    searched: str
+    answer: str
+
+
+CONVERSATIONS = Source("conversations_conversation v", "v.*", "v.*", _CONVERSATIONS)
+# Of a message only the id: the index `timeline_by_time` alone answers a filter, and what this leaves out is not fetched.
+MESSAGES = Source("conversations_message m", "m.id", "m.id, m.created_at, m.search", _MESSAGES)
+
+
+def page_rows(
+    source: Source, narrowing: Narrowing, order: Order, *, limit: int, cursor: Cursor | None, extra: str = ""
+) -> list[dict[str, Any]]:
+    """`limit` rows under `narrowing`, behind the cursor: one query; for words that are rare among the newest, two."""
     if cursor is not None:
         condition, params = order.after(cursor)
         narrowing.add(condition, **params)
-    return " AND ".join(narrowing.where), order.clause(backwards=bool(cursor and cursor.backwards))
+    if order.expression:
+        extra += f", {order.column}"
+    ask = _Asking(source, narrowing, order, cursor, limit, extra)
+    words = narrowing.words
+    if words is None:
+        return ask.rows(ask.straight())
+    near = ask.rows(ask.near(words), ", (SELECT count(*) FROM near) AS seen")
+    if len(near) == limit or (near and near[0]["seen"] < NEAR):
+        return near
+    return ask.rows(ask.everywhere(words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The statements of one page. The limit stands in them as a number: a plan that fits any value knows how few."""
+
+    source: Source
+    narrowing: Narrowing
+    order: Order
+    cursor: Cursor | None
+    limit: int
+    extra: str
+
+    def rows(self, page: str, more: str = "") -> list[dict[str, Any]]:
+        answer = self.source.answer.format(order=self.order.outer_clause(self.cursor), extra=self.extra + more)
+        anew = self.narrowing.plan_anew or self.narrowing.words is not None
+        return sql.rows(f"WITH {page} {answer}", self.narrowing.params, plan_anew=anew)
+
+    def _select(self, columns: str, limit: int | None, also: str = "") -> str:
+        order = self.order
+        key = f", {order.expression} AS {order.name}" if order.expression and limit else ""
+        where = " AND ".join([*self.narrowing.where, *([also] if also else [])])
+        chosen = f"SELECT {columns}{key} FROM {self.source.table} WHERE {where}"  # noqa: S608  parts of our own
+        return f"{chosen} ORDER BY {order.clause(self.cursor)} LIMIT {limit}" if limit else chosen
+
+    def _few(self, rows: str, condition: str = "true") -> str:
+        """The page's part of `rows`, which have the sort key as columns."""
+        alias, order = self.source.table.split()[1], self.order.outer_clause(self.cursor)
+        return f"SELECT * FROM {rows} {alias} WHERE {condition} ORDER BY {order} LIMIT {self.limit}"  # noqa: S608
+
+    def straight(self) -> str:
+        return f"page AS MATERIALIZED ({self._select(self.source.columns, self.limit)})"
+
+    def near(self, words: Words) -> str:
+        return f"""near AS MATERIALIZED ({self._select(self.source.searched, NEAR)}),
+            page AS MATERIALIZED ({self._few("near", words.of_row)})"""
+
+    def everywhere(self, words: Words) -> str:
+        """All matches first and their order after: else the list's own index would be walked in search of them."""
+        table, alias = self.source.table.split()
+        key = f", {self.order.expression} AS {self.order.name}" if self.order.expression else ""
+        return f"""found AS MATERIALIZED ({self._found(words)}),
+            few AS MATERIALIZED ({self._few("found")}),
+            page AS MATERIALIZED (
+                SELECT {self.source.columns}{key} FROM few JOIN {table} {alias} ON {alias}.id = few.id)"""  # noqa: S608
+
+    def _found(self, words: Words) -> str:
+        if not words.ids:
+            return self._select(self.order.selected, None, words.of_all)
+        table, alias = self.source.table.split()
+        where = " AND ".join(self.narrowing.where)
+        # OFFSET 0 keeps it a look-up for each id.
+        return f"""SELECT {self.order.selected} FROM ({words.ids}) ids CROSS JOIN LATERAL (
+            SELECT * FROM {table} {alias} WHERE {alias}.id = ids.id AND {where} OFFSET 0) {alias}"""  # noqa: S608
 
 
 def conversation_rows(
     narrowing: Narrowing, order: Order, *, limit: int, cursor: Cursor | None = None
 ) -> list[dict[str, Any]]:
-    """`limit` conversations with client, assignee and last message: one query."""
-    where, clause = _placed(narrowing, order, cursor)
-    name = order.keys[0]
-    statement = _CONVERSATIONS.format(
-        joins=narrowing.joins,
-        where=where,
-        order=clause,
-        outer=order.outer_clause(backwards=bool(cursor and cursor.backwards)),
-        key=f", {order.expression} AS {name}" if order.expression else "",
-        extra=f", v.{name}" if order.expression else "",
-    )
-    return sql.rows(statement, narrowing.params | {"limit": limit}, plan_anew=narrowing.plan_anew)
+    """`limit` conversations with client, assignee and last message."""
+    return page_rows(CONVERSATIONS, narrowing, order, limit=limit, cursor=cursor)
 
 
-def count_conversations(narrowing: Narrowing) -> int:
-    """How many conversations there are under these conditions; asked for only by `include_total`."""
-    return _count("conversations_conversation v", narrowing)
-
-
-def count_messages(narrowing: Narrowing) -> int:
-    """How many messages there are under these conditions; asked for only by `include_total`."""
-    return _count("conversations_message m", narrowing)
-
-
-def _count(table: str, narrowing: Narrowing) -> int:
+def count_rows(source: Source, narrowing: Narrowing) -> int:
+    """How many rows there are under these conditions; asked for only by `include_total`."""
     where = " AND ".join(narrowing.where)
-    statement = f"SELECT count(*) AS n FROM {table} {narrowing.joins} WHERE {where}"  # noqa: S608  parts of our own
-    return int(sql.rows(statement, narrowing.params)[0]["n"])
+    statement = f"SELECT count(*) AS n FROM {source.table} WHERE {where}"  # noqa: S608  parts of our own
+    if narrowing.words is not None:
+        statement += f" AND {narrowing.words.of_all}"
+    return int(sql.rows(statement, narrowing.params, plan_anew=True)[0]["n"])
 
 
 def conversation_row(
@@ -150,15 +241,8 @@ def conversation_row(
 def message_rows(
     narrowing: Narrowing, order: Order, *, limit: int, cursor: Cursor | None = None, extra: str = ""
 ) -> list[dict[str, Any]]:
-    """`limit` messages with their media: one query, and one more where any has media."""
-    where, clause = _placed(narrowing, order, cursor)
-    found = sql.rows(
-        f"SELECT {MESSAGE_COLUMNS} {extra} FROM conversations_message m {narrowing.joins} "  # noqa: S608  parts of our own
-        f"WHERE {where} ORDER BY {clause} LIMIT %(limit)s::int",
-        narrowing.params | {"limit": limit},
-        plan_anew=narrowing.plan_anew,
-    )
-    return with_media(found)
+    """`limit` messages with their media, and one query more where any has media."""
+    return with_media(page_rows(MESSAGES, narrowing, order, limit=limit, cursor=cursor, extra=extra))
 
 
 def with_media(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import html
 from typing import Any
 
-from conversations.services import filtering, reading
+from conversations.services import reading
 from omega_project.lib.api.pagination import Cursor
 
 # Marks that no text has (private use), made into <mark> after all else is escaped.
@@ -15,13 +15,10 @@ _SNIPPET = (
 )
 
 
-def search(narrowing: reading.Narrowing, text: str, *, limit: int, cursor: Cursor | None) -> list[dict[str, Any]]:
-    """Messages under `narrowing` with the words of `text`, newest first, each with its `snippet`."""
-    query, _ = filtering.tsquery(text)
-    if not query:
+def search(narrowing: reading.Narrowing, *, limit: int, cursor: Cursor | None) -> list[dict[str, Any]]:
+    """Messages under `narrowing`, which `filtering.look_for` has given its words: newest first, with a `snippet`."""
+    if narrowing.words is None:
         return []
-    narrowing.add("m.search @@ %(words)s::text::tsquery", words=query)
-    narrowing.plan_anew = True
     rows = reading.message_rows(narrowing, reading.timeline_order(), limit=limit, cursor=cursor, extra=_SNIPPET)
     for row in rows:
         row["snippet"] = marked(row["snippet"])
