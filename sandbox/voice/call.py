@@ -23,7 +23,7 @@ class Phone:
         self.decision: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.signal = asyncio.Event()  # hung up, or to be played another document
         self.hung_up = False
-        self.keys: list[str] = []  # pressed and not yet heard
+        self.keys: list[str] = list(script.digits)  # pressed and not yet heard
 
     def ring(self) -> None:
         """Ring from now on; a script decides by itself."""
@@ -162,6 +162,7 @@ class Call:
             "status": self.status,
             "phase": self.phase,
             "at": iso(self.at),
+            "answered_at": None if self.answered_at is None else iso(self.answered_at),
             "live": self.phone.live,
             "spoken": self.spoken,
             "errors": [error["message"] for error in self.errors],

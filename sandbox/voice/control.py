@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.control.answers import Handler, as_json, body_of, control, flag_of, known, text_of
 from sandbox.faults import ControlError
-from sandbox.voice.call import BY_DIAL, Call
+from sandbox.voice.call import INBOUND, Call
 from sandbox.voice.devices import MOST_WAITING, Device
 from sandbox.voice.exchange import EXCHANGE, Exchange
 from sandbox.voice.placing import call_from_device, call_in, finished
@@ -228,7 +228,7 @@ async def steer(request: web.Request) -> web.Response:
     elif what == "decline":
         call.phone.decide("reject")
     elif what == "hangup":
-        rings = call.direction == BY_DIAL and call.answered_at is None
+        rings = call.direction != INBOUND and call.answered_at is None
         call.phone.decide("reject") if rings else call.phone.hang_up()
     else:
         call.phone.press(request.query.get("digits", "#"))

@@ -53,14 +53,17 @@ async def _listen(player: Player, verb: Verb) -> tuple[int, str]:
 
 
 async def _until_it_ends(player: Player, verb: Verb, most: int) -> str:
-    phone = player.call.phone
-    try:
-        pressed = await player.wait(most)
-    except Ended:
-        return "hangup"
-    keys = "".join(phone.keys) if pressed else ""
-    phone.keys.clear()
-    return next((key for key in keys if key in verb.get("finishOnKey", "1234567890*#")), "")
+    phone, ends = player.call.phone, time.monotonic() + most
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            await player.wait(left)
+        except Ended:
+            return "hangup"
+        keys = [key for key in phone.keys if key in verb.get("finishOnKey", "1234567890*#")]
+        phone.keys.clear()
+        if keys:
+            return keys[0]
+    return ""
 
 
 def keep(exchange: Exchange, recording: Recording, player: Player, verb: Verb) -> Recording:

@@ -58,15 +58,23 @@ async def pause(player: Player, verb: Verb) -> Next | None:
 async def gather(player: Player, verb: Verb) -> Next | None:
     """Speak what is in it, and listen for keys; none: the document goes on."""
     phone = player.call.phone
-    phone.keys += phone.script.digits if not phone.live else ""
-    if not phone.keys:
+    if not (phone.live and phone.keys):
         await player.play(verb.children)
-        player.exchange.tell(player.call, "listens")
+    player.exchange.tell(player.call, "listens")
+    while not _is_complete(player, verb):
+        before = len(phone.keys)
         await player.wait(verb.whole("timeout", GATHER_SECONDS))
+        if len(phone.keys) == before:
+            break
     digits = _taken(player, verb)
     if digits or verb.flag("actionOnEmptyResult"):
         return player.action(verb, {"Digits": digits}) or Next(player.base, "POST", {"Digits": digits})
     return None
+
+
+def _is_complete(player: Player, verb: Verb) -> bool:
+    keys = player.call.phone.keys
+    return len(keys) >= verb.whole("numDigits", 1000) or verb.get("finishOnKey", "#") in keys
 
 
 def _taken(player: Player, verb: Verb) -> str:

@@ -269,7 +269,7 @@ def test_redirect_gather_and_a_fallback(sandbox: Sandbox, omega: Listener) -> No
     gather.say("Press one.")
     go.redirect("/omega/menu")
     plays(omega, twiml=go, menu=menu, chosen=lambda hook: twiml(greeting(f"You pressed {hook.form['Digits']}.")))
-    assert call(sandbox, script={"digits": "1"})["spoken"] == ["You pressed 1."]
+    assert call(sandbox, script={"digits": "1"})["spoken"] == ["Press one.", "You pressed 1."]
     sandbox.client().incoming_phone_numbers.create(
         phone_number=US, voice_url="http://127.0.0.1:1/x", voice_fallback_url=f"{omega.url}/fallback"
     )

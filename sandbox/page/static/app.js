@@ -1,4 +1,5 @@
 // The page: which handset is in hand, what the stream says, and what is typed.
+import * as phone from "./call.js";
 import * as carrier from "./carrier.js";
 import { ago, byId, clock, day, make, pretty, toast } from "./dom.js";
 import * as mail from "./mail.js";
@@ -59,6 +60,7 @@ async function open(number, { look = true } = {}) {
   byId("blocked").hidden = !found.opted_out;
   thread.senders(state.texts, state.sender);
   thread.show(state.texts);
+  phone.show(number);
   drawList();
   if (look) {
     view("phone");
@@ -171,6 +173,7 @@ const changes = {
   },
   mail_status: (change) => mail.changed(change),
   mail_report: (change) => mail.changed(change),
+  call: ({ call }) => phone.changed(call),
   reload: () => later("load", load, 300),
   faults: () => later("faults", panel.refresh),
 };
@@ -201,7 +204,7 @@ async function load() {
   drawList();
   if (state.current) await open(state.current, { look: false });
   else if (found.results.length) await open(found.results[0].number, { look: false });
-  await Promise.all([count(), mail.load()]);
+  await Promise.all([count(), mail.load(), phone.load()]);
 }
 
 // ---- the start
@@ -265,6 +268,7 @@ function live(on) {
 
 async function start() {
   wire();
+  phone.start(open);
   view("list");
   tick();
   meter();

@@ -27,6 +27,10 @@ export const forgive = (address) => call(`/suppressions?address=${encodeURICompo
 export const write = (letter) => call("/handset/email", json("POST", letter));
 export const boxPath = (address) => `/mailbox/${encodeURIComponent(address)}`;
 
+export const calls = async () => (await call("/calls")).results;
+export const callIn = (from, to) => call("/handset/call", json("POST", { from, to, live: true }));
+export const steer = (sid, what) => call(`/calls/${sid}/${what}`, { method: "POST" });
+
 /** Listen for changes; `onState` hears on or off, `onChange` each change, and `onOpen` every (re)connection. */
 export function listen({ onOpen, onState, onChange }) {
   const events = new EventSource("/events");
