@@ -44,5 +44,6 @@ def scene(running):
     running.heal()
     running.carrier("DELETE", "/ledger")
     running.carrier("DELETE", "/optouts")
+    running.carrier("DELETE", "/suppressions")
     yield running
     running.heal()
