@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.sandbox.browser import browse, needs_browser
-from tests.sandbox.listener import Hook, Listener
+from tests.sandbox.listener import Answer, Hook, Listener
 from tests.sandbox.process import Sandbox
 
 pytestmark = needs_browser
@@ -123,15 +123,25 @@ def test_a_client_answers_with_and_without_the_quote(sandbox: Sandbox, omega: Li
 
 
 def test_a_client_writes_first_and_omega_is_away(sandbox: Sandbox, omega: Listener, page: Page) -> None:
-    omega.answers = lambda _hook: (503 if len(omega.hooks) < 2 else 200, "text/plain", "", {})
+    letters: list[Hook] = []
+
+    def answer(hook: Hook) -> Answer:
+        letters.extend([hook] if hook.path == INBOUND else [])
+        return (503 if hook.path == INBOUND and len(letters) < 2 else 200), "text/plain", "", {}
+
+    omega.answers = answer
     page.get_by_role("button", name="Mailbox").click()
     page.get_by_role("button", name="Write omega from a new mailbox").click()
     page.get_by_label("Subject").fill("A question")
     page.get_by_label("What the client writes").fill("Are you open on Monday?")
+    sandbox.mail(to=["bob@sandbox.test"])  # it does not disturb what is being written
+    expect(page.locator("#mails button")).to_have_count(1)
+    page.get_by_role("button", name="Handset").click()
+    page.get_by_role("button", name="Mailbox").click()
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator("#trail")).to_contain_text("omega answered 503")
     expect(page.locator("#mails .mine")).to_contain_text("omega has it")
-    assert len(omega.hooks) == 2
+    assert len(letters) == 2
 
 
 def test_the_panel_makes_the_weather_of_mail(sandbox: Sandbox, page: Page) -> None:

@@ -52,8 +52,9 @@ async function enter(address) {
   drawBoxes();
   remember();
   const newest = state.mails.find((mail) => !mail.inbound) ?? state.mails[0];
-  if (wide() && state.shown && !state.open && newest) await openMail(newest.id);
-  if (wide() && !newest) compose();
+  if (!wide() || !state.shown || state.open || byId("letter-form")) return; // what is being written stays
+  if (newest) await openMail(newest.id);
+  else compose();
 }
 
 async function fill() {
