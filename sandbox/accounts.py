@@ -74,6 +74,10 @@ class Accounts:
         header = authorization or ""
         return self._scopes.get(header, "") in {None, sid} and header not in self._standard
 
+    def is_idle(self, sid: str) -> bool:
+        """Whether an account is suspended or closed: nothing reaches its webhooks."""
+        return sid in self._idle
+
     def is_main(self, authorization: str | None) -> bool:
         """Whether these are the main account's own credentials."""
         return self._scopes.get(authorization or "", "") is None

@@ -22,12 +22,16 @@ def as_json(body: Any, status: int = 200) -> web.Response:
     )
 
 
-def control(handler: Handler) -> Handler:
-    """Answer 422 where the handler raises ControlError, 403 where another site's page calls."""
+def _nobody(_request: web.Request, _origin: str) -> bool:
+    return False
+
+
+def control(handler: Handler, is_friend: Callable[[web.Request, str], bool] = _nobody) -> Handler:
+    """Answer 422 where the handler raises ControlError, 403 where another site's page calls that is no friend."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and urlsplit(origin).netloc != request.host and not is_friend(request, origin):
             return as_json({"detail": "Another site's page may not steer the carrier."}, 403)
         try:
             return await handler(request)

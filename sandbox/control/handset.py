@@ -35,7 +35,7 @@ async def send_sms(request: web.Request) -> web.Response:
     """
     carrier, given = request.app[CARRIER], await body_of(request)
     text, files = _read(carrier, given)
-    if not flag_of(given, "webhook", default=True):
+    if not flag_of(given, "webhook", default=True) or carrier.accounts.is_idle(text.account):
         return as_json({"sid": text.sid, "webhook": None})
     calls = _calls(carrier, given, text, files)
     if not flag_of(given, "wait", default=True):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sandbox.control.answers import Handler, as_json, body_of, control, flag_of, known, text_of
 from sandbox.faults import ControlError
+from sandbox.provisioning.register import APPLICATION
 from sandbox.voice.call import INBOUND, Call
 from sandbox.voice.devices import MOST_WAITING, Device
 from sandbox.voice.exchange import EXCHANGE, Exchange
@@ -28,21 +29,21 @@ def exchange_of(request: web.Request) -> Exchange:
 
 def neighbourly(handler: Handler) -> Handler:
     """Let omega's own pages call as well: the simulated device of its admin runs in a browser."""
-    guarded = control(handler)
+    guarded = control(handler, _is_omega)
 
     async def answered(request: web.Request) -> web.StreamResponse:
-        origin = request.headers.get("Origin", "")
-        if not origin or urlsplit(origin).netloc == request.host or not _is_omega(request, origin):
-            return await guarded(request)
-        request = request.clone(headers={name: value for name, value in request.headers.items() if name != "Origin"})
         answer = await guarded(request)
-        answer.headers.update(_permission(origin))
+        if not answer.prepared:
+            answer.headers.update(_permission(request))
         return answer
 
     return answered
 
 
-def _permission(origin: str) -> dict[str, str]:
+def _permission(request: web.Request) -> dict[str, str]:
+    origin = request.headers.get("Origin", "")
+    if not origin or not _is_omega(request, origin):
+        return {}
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Headers": "Content-Type",
@@ -59,8 +60,7 @@ def _is_omega(request: web.Request, origin: str) -> bool:
 
 async def preflight(request: web.Request) -> web.Response:
     """OPTIONS: whether another page may call."""
-    origin = request.headers.get("Origin", "")
-    return web.Response(status=204, headers=_permission(origin) if _is_omega(request, origin) else {})
+    return web.Response(status=204, headers=_permission(request))
 
 
 # ---- devices
@@ -106,6 +106,9 @@ async def call_by_device(request: web.Request) -> web.Response:
     params = given.get("params") or {}
     if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
         raise ControlError("params must be an object of texts.")
+    application = exchange_of(request).carrier.register.find(APPLICATION, device.grant.application)
+    if application is not None and application.account != device.grant.account:
+        raise ControlError("The token's application is another account's: Twilio declines such a call (21218).")
     live = flag_of(given, "live", default=False)
     script = Script.read("script", given.get("script") or {})
     call = call_from_device(exchange_of(request), device, params, script, live=live)
@@ -115,11 +118,11 @@ async def call_by_device(request: web.Request) -> web.Response:
 @neighbourly
 async def device_events(request: web.Request) -> web.StreamResponse:
     """Server-sent events of one device's calls; while it listens, a person answers what rings it."""
-    device, origin = _device(request), request.headers.get("Origin", "")
+    device = _device(request)
     if len(device.listeners) >= MOST_LISTENERS:
         raise web.HTTPServiceUnavailable(text="Too many listen to this device.")
     headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-    response = web.StreamResponse(headers=headers | (_permission(origin) if origin else {}))
+    response = web.StreamResponse(headers=headers | _permission(request))
     await response.prepare(request)
     listener: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_WAITING)
     device.listeners.add(listener)

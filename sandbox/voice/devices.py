@@ -64,8 +64,11 @@ class Devices:
     def forget(self, identity: str | None = None) -> None:
         """Unregister one identity, or all."""
         for key in [key for key in self._devices if identity in {None, key[1]}]:
-            for listener in self._devices.pop(key).listeners:
-                listener.put_nowait(None)
+            device = self._devices.pop(key)
+            for listener in list(device.listeners):
+                device.listeners.discard(listener)
+                if not listener.full():  # a full one ends by not being a listener any more
+                    listener.put_nowait(None)
 
     def all(self) -> list[Device]:
         """Every device, in the order of registering."""

@@ -47,7 +47,11 @@ def call_from_device(exchange: Exchange, device: Device, params: dict[str, str],
 
 
 def _begin(exchange: Exchange, call: Call, hook: Hook) -> Call:
-    exchange.open(call, Progress(hook.status_callback, hook.status_method))
+    idle = exchange.carrier.accounts.is_idle(call.account)
+    exchange.open(call, None if idle else Progress(hook.status_callback, hook.status_method))
+    if idle:
+        exchange.reach(call, "failed")
+        return call
     call.phone.give_up_later()
     exchange.spawn(_run(exchange, call, hook, None))
     return call

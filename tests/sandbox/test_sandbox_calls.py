@@ -278,3 +278,36 @@ def test_redirect_gather_and_a_fallback(sandbox: Sandbox, omega: Listener) -> No
     assert (made["spoken"], [error["code"] for error in made["errors"]]) == (["We will call back."], [11200])
     assert named(omega, "fallback")[0].form["ErrorCode"] == "11200"
     assert made["account_sid"] == ACCOUNT
+
+
+def test_the_fragment_asks_for_retries_of_events_and_documents(sandbox: Sandbox, omega: Listener) -> None:
+    document = f"<Response><Dial><Number statusCallback='/leg#rc=2&amp;rp=5xx'>{DESK}</Number></Dial></Response>"
+    plays(omega, twiml=document, leg=lambda _hook: (503, "text/plain", "", {}))
+    made = call(sandbox)
+    omega.wait_for(5)
+    time.sleep(0.3)
+    tokens = {hook.headers["I-Twilio-Idempotency-Token"] for hook in named(omega, "leg")}
+    assert (len(named(omega, "leg")), len(tokens)) == (3, 1)
+    found = requests.get(f"{sandbox.base_url}/calls/{made['legs'][0]['id']}", timeout=5).json()["callbacks"]
+    assert [(one["event"], one["attempts"], one["http_status"]) for one in found] == [("completed", 3, 503)]
+
+
+def test_nothing_reaches_a_suspended_account(sandbox: Sandbox, omega: Listener) -> None:
+    made = sandbox.client().api.accounts.create(friendly_name="Studio")
+    sandbox.client(user=made.sid, secret=made.auth_token).incoming_phone_numbers.create(phone_number=US)
+    sandbox.client().api.accounts(made.sid).update(status="suspended")
+    assert call(sandbox)["status"] == "failed"
+    assert sandbox.texts(**{"from": CLIENT, "to": US, "body": "x"}).json()["webhook"] is None
+    assert omega.hooks == []
+
+
+def test_many_calls_at_once_each_have_their_own_end(sandbox: Sandbox, omega: Listener) -> None:
+    plays(omega, twiml=ringing(DESK), done=lambda hook: twiml(greeting(f"Goodbye {hook.form['From']}.")))
+    numbers = [f"+1555867{n:04d}" for n in range(2000, 2040)]
+    for number in numbers:
+        call(sandbox, **{"from": number}, wait=False, script={"answer": "yes", "talk_ms": 200})
+    until = time.monotonic() + 10
+    while requests.get(f"{sandbox.base_url}/calls", timeout=5).json()["results"] and time.monotonic() < until:
+        time.sleep(0.05)
+    assert {entry["from"]: entry["spoken"] for entry in sandbox.ledger()} == {n: [f"Goodbye {n}."] for n in numbers}
+    assert {entry["status"] for entry in sandbox.ledger()} == {"completed"}

@@ -7,7 +7,8 @@ import time
 import pytest
 import requests
 
-from tests.sandbox.calling import register, token
+from tests.sandbox.calling import call, plays, register, token
+from tests.sandbox.listener import Listener
 from tests.sandbox.process import ACCOUNT, APPLICATION, KEY, Sandbox
 
 DAY = 86_400
@@ -82,7 +83,7 @@ def test_a_key_made_for_a_subaccount_signs_for_it(sandbox: Sandbox) -> None:
     assert register(sandbox, key=KEY).status_code == 200
 
 
-def test_omegas_own_page_may_use_a_device_and_another_may_not(sandbox: Sandbox, omega) -> None:
+def test_omegas_own_page_may_use_a_device_and_another_may_not(sandbox: Sandbox, omega: Listener) -> None:
     url, body = f"{sandbox.base_url}/device/register", {"token": token()}
     answer = requests.post(url, json=body, headers={"Origin": omega.url}, timeout=5)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, omega.url)
@@ -99,3 +100,39 @@ def test_a_call_needs_a_device(sandbox: Sandbox) -> None:
     register(sandbox)
     answer = requests.post(f"{sandbox.base_url}/device/user_42/call", json={"params": {"To": 5}}, timeout=5)
     assert answer.json()["detail"] == "params must be an object of texts."
+
+
+def test_a_token_with_another_accounts_application_calls_nobody(sandbox: Sandbox) -> None:
+    made = sandbox.client().api.accounts.create(friendly_name="Studio")
+    studio = sandbox.client(user=made.sid, secret=made.auth_token)
+    key = studio.new_keys.create()
+    register(sandbox, "user_7", key=(key.sid, key.secret), account=made.sid)
+    answer = requests.post(f"{sandbox.base_url}/device/user_7/call", json={"params": {}}, timeout=5)
+    assert (answer.status_code, "21218" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_device_that_listens_is_rung_and_decides(sandbox: Sandbox, omega: Listener) -> None:
+    plays(omega, twiml="<Response><Dial><Client><Identity>user_42</Identity>"
+          "<Parameter name='conversation_id' value='c-1'/></Client></Dial></Response>")  # fmt: skip
+    register(sandbox)
+    stream = requests.get(
+        f"{sandbox.base_url}/device/user_42/events", headers={"Origin": omega.url}, stream=True, timeout=10
+    )
+    assert stream.headers["Access-Control-Allow-Origin"] == omega.url
+    call(sandbox, wait=False)
+    seen = []
+    for line in stream.iter_lines():
+        if not line.startswith(b"data: "):
+            continue
+        event = json.loads(line[6:])
+        seen.append(event["status"])
+        if event["status"] == "ringing":
+            assert event["parameters"] == {"conversation_id": "c-1"}
+            requests.post(f"{sandbox.base_url}/calls/{event['id']}/answer", headers={"Origin": omega.url}, timeout=5)
+        if event["phase"] == "in-progress":
+            requests.post(f"{sandbox.base_url}/calls/{event['id']}/hangup", timeout=5)
+        if event["status"] == "completed":
+            break
+    stream.close()
+    assert seen[0] == "queued"
+    assert seen[-3:] == ["ringing", "in-progress", "completed"]

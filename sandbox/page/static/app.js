@@ -173,7 +173,10 @@ const changes = {
   },
   mail_status: (change) => mail.changed(change),
   mail_report: (change) => mail.changed(change),
-  call: ({ call }) => phone.changed(call),
+  call({ call }) {
+    phone.changed(call);
+    later("count", count);
+  },
   reload: () => later("load", load, 300),
   faults: () => later("faults", panel.refresh),
 };
