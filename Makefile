@@ -20,7 +20,7 @@ export SANDBOX_PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz clients lint fmt bench clean
+.PHONY: help run test fuzz clients lint fmt bench chaos clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,9 @@ fmt: .venv/.dev ## put everything into shape
 	$(BIN)/ruff format --quiet .
 	git ls-files '*.py' | xargs $(BIN)/django-upgrade --target-version 5.2
 	test ! -d templates || $(BIN)/djlint templates --reformat --quiet
+
+chaos: .venv/.dev ## break omega for SECONDS (300) by SEED (random), and count the promises broken
+	@exec $(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 bench: .venv/.dev ## measure omega on this machine
 	@exec $(BIN)/python -m bench $(ARGS)

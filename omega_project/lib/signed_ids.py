@@ -35,7 +35,7 @@ def number_in(purpose: str, word: str) -> int | None:
     except (binascii.Error, ValueError):
         return None
     packed, given = raw[:_NUMBER_BYTES], raw[_NUMBER_BYTES:]
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys: list[str] = [settings.SECRET_KEY, *map(str, settings.SECRET_KEY_FALLBACKS)]
     known = any(hmac.compare_digest(_mac(key, purpose, packed), given) for key in keys)
     number = int.from_bytes(packed)
     return number if known and number < 2**63 else None

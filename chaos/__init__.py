@@ -1,0 +1,1 @@
+"""omega under fire: a seeded load and seeded faults against the real programs, and a checker that believes nobody."""
