@@ -104,8 +104,8 @@ def _changed(narrowing: Narrowing, after: datetime | None, before: datetime | No
         if len(few) <= _FEW:
             narrowing.add("v.id = ANY(%(changed)s::bigint[])", changed=[row["id"] for row in few])
     if before is not None:
-        # A conversation changes with its last message: this one is the end of a walk in the inbox's order.
-        narrowing.add("v.last_message_at < %(before)s::timestamptz")
+        # It changes with its making and its last message: where a walk in the inbox's order begins or ends.
+        narrowing.add("v.last_message_at < %(before)s::timestamptz AND v.created_at < %(before)s::timestamptz")
 
 
 def messages(conversation_id: int, given: Any, unread: int) -> Narrowing:
