@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import door, views, webhooks
+from messaging import door, template_views, views, webhooks
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
@@ -15,6 +15,18 @@ urlpatterns = [
     path("messages/requests/<str:request_id>", views.Messages.as_view({"get": "by_request"})),
     path("messages/<str:message_id>", views.Messages.as_view({"get": "retrieve"})),
     path("messages/<str:message_id>/cancel", views.Messages.as_view({"post": "cancel"})),
+    path(
+        "businesses/<str:business_id>/templates",
+        template_views.Templates.as_view({"get": "list", "post": "create"}),
+    ),
+    path(
+        "businesses/<str:business_id>/templates/<str:template_id>",
+        template_views.Templates.as_view({"get": "retrieve", "patch": "change", "delete": "remove"}),
+    ),
+    path(
+        "businesses/<str:business_id>/templates/<str:template_id>/preview",
+        template_views.Templates.as_view({"post": "preview"}),
+    ),
     path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
     path(
         "businesses/<str:business_id>/messages/requests/<str:request_id>",

@@ -5,12 +5,12 @@ import re
 from messaging.models import Template
 from omega_project.lib.api.errors import Fault, NotFound, ParameterError, parameter_error
 
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.]*)\s*\}\}")
 
 
 def variables_of(text: str) -> list[str]:
     """The names that `text` wants, in order, each once."""
-    return list(dict.fromkeys(_VARIABLE.findall(text)))
+    return list(dict.fromkeys(VARIABLE.findall(text)))
 
 
 def fill(text: str, variables: dict[str, str]) -> str:
@@ -18,7 +18,7 @@ def fill(text: str, variables: dict[str, str]) -> str:
     missing = [name for name in variables_of(text) if name not in variables]
     if missing:
         raise ParameterError([Fault(["body", "variables", name], "is wanted by the template") for name in missing])
-    return _VARIABLE.sub(lambda match: variables[match[1]], text)
+    return VARIABLE.sub(lambda match: variables[match[1]], text)
 
 
 def render(*, business_id: int, template_id: int, channel: str, variables: dict[str, str]) -> str:

@@ -64,6 +64,7 @@ TAGS = {
     "business-clients": "The people whom a business serves.",
     "business-staffs": "The people who answer.",
     "voice-calls": "Calls by browser and phone.",
+    "templates": "Canned replies and message templates of a business, with variables.",
     "messages": "Messages of any channel: taken in, found, explained, retried, canceled.",
     "twilio": "Where Twilio calls; authenticated by its signature.",
     "authentication": "Tokens for staff apps, made with an API key.",
