@@ -37,3 +37,7 @@ def reconcile() -> None:
 
 def fetch_media(attachment_id: int) -> None:
     media.fetch_attachment(attachment_id=attachment_id)
+
+
+def process_event(event_id: int) -> None:
+    intake.process_waiting(event_id=event_id)

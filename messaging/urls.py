@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from messaging import door, template_views, views, webhooks
+from messaging import door, inbound_mail, template_views, views, webhooks
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
     path("sms/record", views.Sms.as_view({"post": "record"})),
     path("sms/status", views.Sms.as_view({"post": "status"})),
+    path("email/inbound/<str:provider>", inbound_mail.InboundMail.as_view({"post": "take"})),
     path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
     path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),
     path("messages", door.Door.as_view({"post": "take"})),

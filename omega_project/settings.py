@@ -62,6 +62,8 @@ TWILIO_API_BASE_URL = env.str("TWILIO_API_BASE_URL", default="")
 SENDGRID_API_KEY = env.str("SENDGRID_API_KEY", default="")
 SENDGRID_API_BASE_URL = env.str("SENDGRID_API_BASE_URL", default="")
 SENDGRID_WEBHOOK_PUBLIC_KEY = env.str("SENDGRID_WEBHOOK_PUBLIC_KEY", default="")
+# The key of the inbound parse's own security policy, where that is signed by another one than the events.
+SENDGRID_INBOUND_PUBLIC_KEY = env.str("SENDGRID_INBOUND_PUBLIC_KEY", default="") or SENDGRID_WEBHOOK_PUBLIC_KEY
 INBOUND_EMAIL_DOMAIN = env.str("INBOUND_EMAIL_DOMAIN", default="")
 INBOUND_EMAIL_BASIC_AUTH = env.str("INBOUND_EMAIL_BASIC_AUTH", default="")
 # Where webhooks are kept that cannot be stored, on a disk of this machine, and how many bytes of them.
@@ -72,6 +74,8 @@ RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", default=120)
 EMAIL_UNKNOWN_GRACE = env.int("EMAIL_UNKNOWN_GRACE", default=300)
 API_RATE_LIMIT = throttling.parse_rate(env.str("API_RATE_LIMIT", default="1200/min"))
 OMEGA_MAX_BODY_BYTES = env.int("OMEGA_MAX_BODY_BYTES", default=10 * 1024 * 1024)
+# A mail with its files: providers take thirty megabytes.
+INBOUND_EMAIL_MAX_BYTES = max(OMEGA_MAX_BODY_BYTES, 30 * 1024 * 1024)
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 # Sends in flight in one dispatcher; 64 keep 500 messages a second at 80 ms carrier latency, threads are cheap.

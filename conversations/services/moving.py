@@ -87,6 +87,12 @@ def move_back(ids: list[int], from_id: int, to: Conversation) -> None:
     sql.rows(_MOVE_BACK, {"from": from_id, "to": to.pk, "client": to.client_id, "ids": ids})
 
 
+def move_message(message_id: int, from_id: int, to: Conversation) -> None:
+    """One message to another conversation and its client, and both counted anew. Call in a transaction."""
+    move_back([message_id], from_id, to)
+    recount(from_id, to.pk)
+
+
 def move_entries(from_id: int, to_id: int) -> dict[str, list[int]]:
     """What else belongs to a conversation (its owners' history, notifications) to another one; the ids by table."""
     params = {"from": from_id, "to": to_id}

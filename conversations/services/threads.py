@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Staff
@@ -220,6 +222,18 @@ def note_reopening(conversation_id: int) -> None:
     if conversation.status != Conversation.Status.OPEN:
         text = f"Reopened by a new message (was {conversation.status})"
         write_activity(conversation, "status", text, None, previous=conversation.status, status="open")
+
+
+def take_up(conversation_id: int, came_at: datetime) -> None:
+    """Let a message that is there count as a word of the client's: it opens the conversation, as a new one does.
+
+    Call in a transaction.
+    """
+    note_reopening(conversation_id)
+    Conversation.objects.filter(pk=conversation_id).update(
+        status=Conversation.Status.OPEN, snoozed_until=None, closed_at=None, updated_at=timezone.now(),
+        first_inbound_at=Coalesce("first_inbound_at", Value(came_at)),
+    )  # fmt: skip
 
 
 def wake_snoozed(*, limit: int = 500) -> int:

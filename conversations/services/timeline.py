@@ -45,6 +45,7 @@ class NewMessage:
     segments: int = 0
     media_count: int = 0
     is_read: bool = True
+    counts: bool = True
     priority: int = Message.Priority.NORMAL
     sends: bool = False
     due_at: datetime | None = None
@@ -69,7 +70,7 @@ _COLUMNS = """
     business_id bigint, conversation_id bigint, client_id bigint, channel text, direction text, status text,
     request_id text, request_hash text, body text, subject text, html text, from_address text, to_address text,
     cc text[], bcc text[], staff_id bigint, sender_id bigint, provider text, provider_message_id text,
-    error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool,
+    error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool, counts bool,
     priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
     delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb, created_at timestamptz
 """
@@ -97,11 +98,12 @@ ins AS (
     SELECT conversation_id,
         (array_agg(id ORDER BY created_at DESC, id DESC) FILTER (WHERE channel <> 'activity'))[1] AS last_id,
         max(created_at) FILTER (WHERE channel <> 'activity') AS last_at, count(*) AS messages,
-        count(*) FILTER (WHERE NOT is_read) AS unread, min(created_at) FILTER (WHERE direction = 'inbound') AS came,
+        count(*) FILTER (WHERE NOT is_read) AS unread, count(*) FILTER (WHERE NOT is_read AND counts) AS words,
+        min(created_at) FILTER (WHERE direction = 'inbound' AND counts) AS came,
         min(created_at) FILTER (WHERE direction = 'outbound') AS went,
         COALESCE(array_agg(DISTINCT channel) FILTER (WHERE channel IN ('sms', 'email', 'voice')), '{{}}') AS channels,
         (array_agg(sender_id ORDER BY id DESC) FILTER (WHERE channel = 'sms' AND sender_id IS NOT NULL))[1] AS sender_id
-    FROM ins GROUP BY conversation_id
+    FROM (SELECT ins.*, input.counts FROM ins JOIN input ON input.new_id = ins.id) told GROUP BY conversation_id
 ), kept AS (
     UPDATE conversations_conversation c SET
         last_message_id = CASE WHEN c.last_message_id IS NULL OR s.last_at >= c.last_message_at
@@ -116,9 +118,9 @@ ins AS (
         first_inbound_at = COALESCE(c.first_inbound_at, s.came),
         first_response_at = CASE WHEN c.first_inbound_at IS NOT NULL THEN COALESCE(c.first_response_at, s.went)
             ELSE c.first_response_at END,
-        status = CASE WHEN s.unread > 0 THEN 'open' ELSE c.status END,
-        snoozed_until = CASE WHEN s.unread > 0 THEN NULL ELSE c.snoozed_until END,
-        closed_at = CASE WHEN s.unread > 0 THEN NULL ELSE c.closed_at END,
+        status = CASE WHEN s.words > 0 THEN 'open' ELSE c.status END,
+        snoozed_until = CASE WHEN s.words > 0 THEN NULL ELSE c.snoozed_until END,
+        closed_at = CASE WHEN s.words > 0 THEN NULL ELSE c.closed_at END,
         updated_at = clock_timestamp()
     FROM summary s WHERE c.id = s.conversation_id AND c.id = ANY(%(threads)s::bigint[])
 )

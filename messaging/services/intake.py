@@ -18,7 +18,7 @@ from conversations.services.timeline import Gate
 from messaging.models import WebhookEvent
 from messaging.providers import twilio
 from messaging.providers.base import IncomingText
-from messaging.services import receiving, settling, statuses
+from messaging.services import mail_receiving, receiving, settling, statuses, stored_mail
 from omega_project.lib import forms, sql
 from omega_project.lib.clean import storable
 from omega_project.lib.metrics import EVENTS
@@ -131,8 +131,14 @@ def _text_key(hook: Hook) -> str:
 
 
 def _store_and_process(hook: Hook, key: str) -> str:
+    event_id = keep_event(hook, key)
+    return process_event(event_id=event_id) if event_id else ""
+
+
+def keep_event(hook: Hook, key: str) -> int | None:
+    """Store an event to be processed; its id, or None where it was known already. In a transaction."""
     stored = sql.row(_KEEP, hook.stored(key))
-    return process_event(event_id=stored["id"]) if stored else ""
+    return int(stored["id"]) if stored else None
 
 
 def take_status(hook: Hook) -> None:
@@ -172,11 +178,18 @@ def process_event(*, event_id: int) -> str:
             message_id, business_id, answer = _PROCESSORS[event.kind](_hook_of(event))
     except OperationalError:
         raise
+    except Ignored as reason:
+        _finish(event, "ignored", str(reason))
+        return ""
     except Exception as error:
         _finish(event, "failed", _sentence(error), wait=_wait(event, error))
         return ""
     _finish(event, "processed", "", message=message_id, business=business_id)
     return answer
+
+
+class Ignored(Exception):
+    """The event changes nothing, by its own nature: the sentence says why. It is kept."""
 
 
 class NotYet(Exception):
@@ -207,7 +220,19 @@ def _process_status(hook: Hook) -> Outcome:
     return applied.message_id, None, ""
 
 
-_PROCESSORS: dict[str, Processor] = {"sms.reply": _process_text, "sms.status": _process_status}
+def _process_mail(hook: Hook) -> Outcome:
+    try:
+        found = mail_receiving.receive_stored(stored=stored_mail.read_payload(hook.payload), provider=hook.provider)
+    except mail_receiving.NotForAnybody as reason:
+        raise Ignored(str(reason)) from reason
+    return *found, ""
+
+
+_PROCESSORS: dict[str, Processor] = {
+    "sms.reply": _process_text,
+    "sms.status": _process_status,
+    stored_mail.KIND: _process_mail,
+}
 
 
 def register(kind: str, process: Processor) -> None:
@@ -222,7 +247,8 @@ def _hook_of(event: WebhookEvent) -> Hook:
 
 def hook_again(*, payload: bytes, url: str, content_type: str, **fields: Any) -> Hook:
     """A hook out of what was kept of it."""
-    form, query = forms.parse(payload, content_type)[0], forms.query_of(url)
+    form = {} if "json" in content_type else forms.parse(payload, content_type)[0]
+    query = forms.query_of(url)
     return Hook(form=form, payload=payload, url=url, content_type=content_type, query=query, **fields)
 
 
@@ -269,6 +295,12 @@ def replay_event(*, event_id: int) -> None:
         process_event(event_id=event_id)
 
     sql.in_transaction(work)
+
+
+def process_waiting(*, event_id: int) -> None:
+    """Process one event that waits, for a job: nothing where the sweep was quicker."""
+    if WebhookEvent.objects.filter(pk=event_id, status="pending").exists():
+        replay_event(event_id=event_id)
 
 
 def retry_failed(*, business_id: int | None, limit: int) -> int:

@@ -189,3 +189,27 @@ def client_by_phone(*, business_id: int, phone: str) -> int:
         return int(found["id"])
     state = consent.state_of(business_id=business_id, channel="sms", address=phone)
     return create_client(business_id=business_id, phone=phone, sms=state)
+
+
+_BY_EMAIL = """
+SELECT c.id FROM (
+    SELECT id FROM accounts_client
+    WHERE business_id = %(business)s::bigint AND email = %(email)s::text AND email <> ''
+    UNION ALL
+    SELECT client_id FROM accounts_clientaddress
+    WHERE business_id = %(business)s::bigint AND kind = 'email' AND address = %(email)s::text
+) k JOIN accounts_client c ON c.id = k.id LEFT JOIN conversations_conversation v ON v.client_id = c.id
+WHERE c.merged_into_id IS NULL
+ORDER BY c.email = %(email)s::text DESC, v.last_message_at DESC NULLS LAST, c.id DESC LIMIT 1
+"""
+
+
+def client_by_email(*, business_id: int, email: str) -> int:
+    """As `client_by_phone`."""
+    params: dict[str, Any] = {"business": business_id, "email": email}
+    sql.rows(_LOCK, {"name": f"client:{business_id}:{email}"})
+    found = sql.row(_BY_EMAIL, params)
+    if found:
+        return int(found["id"])
+    state = consent.state_of(business_id=business_id, channel="email", address=email)
+    return create_client(business_id=business_id, email=email, mail=state)

@@ -5,6 +5,7 @@ from omega_project.lib import jobs
 QUEUES = ("high", "default", "bulk")
 DISPATCH = "messaging.jobs.dispatch"
 FETCH_MEDIA = "messaging.jobs.fetch_media"
+PROCESS_EVENT = "messaging.jobs.process_event"
 
 
 def wake_dispatch(priority: int) -> None:
@@ -15,3 +16,8 @@ def wake_dispatch(priority: int) -> None:
 def wake_media(attachment_id: int) -> None:
     """After commit: this attachment is to be fetched."""
     jobs.enqueue("io", FETCH_MEDIA, attachment_id)
+
+
+def wake_event(event_id: int) -> None:
+    """After commit: this event, too large for its hook to wait for, is to be processed."""
+    jobs.enqueue("io", PROCESS_EVENT, event_id)

@@ -7,7 +7,7 @@ import jsonschema
 from drf_spectacular.generators import SchemaGenerator
 
 # Called without a credential of ours: health by load balancers, the webhooks by providers that sign.
-OPEN = {"health", "health_db", "health_ready", "twilio_sms_reply", "twilio_sms_status"}
+OPEN = {"health", "health_db", "health_ready", "twilio_sms_reply", "twilio_sms_status", "email_inbound"}
 
 
 @functools.cache

@@ -48,6 +48,7 @@ BUILT = [
     ),
     ("GET", f"{THREAD}/messages/search", "Search messages within a specific conversation (nested)"),
     ("POST", "/messages", "Process and record messages from any supported channel"),
+    ("POST", "/email/inbound/{provider}", "Take in a client's e-mail from a provider"),
     ("POST", "/twilio/sms/reply", "Process incoming SMS replies via Twilio webhook"),
     ("POST", "/twilio/sms/status", "Process SMS delivery status updates from Twilio"),
     ("POST", "/auth/token", "Generate Auth Token"),

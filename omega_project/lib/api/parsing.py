@@ -1,7 +1,9 @@
 """A request's bytes, path and query into checked values: every fault of it in one 422."""
 
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeVar
 
 import orjson
 from django.http import HttpRequest, QueryDict
@@ -15,6 +17,7 @@ from omega_project.lib.api.errors import ApiError, Fault, ParameterError, TooLar
 from omega_project.lib.api.fields import BIGINT_MAX
 
 M = TypeVar("M", bound=BaseModel)
+_CHUNK = 256 * 1024
 _DIGITS = re.compile(r"^\d{1,19}\Z", re.ASCII)
 
 # pydantic's error type to our sentence; `{...}` are its context values.
@@ -57,14 +60,42 @@ class RawParser(BaseParser):
         return {}
 
 
-def read_body(request: HttpRequest, limit: int) -> bytes:
-    """The raw bytes of the body; 413 over `limit` bytes, whatever Content-Length claims."""
+def _declared(request: HttpRequest, limit: int) -> int:
+    """The length that the request claims; 413 where that is over `limit`."""
     try:
         declared = int(request.headers.get("content-length") or 0)
     except ValueError:
         declared = 0
     if declared > limit:
         raise TooLarge(f"The body has {declared} bytes; at most {limit} are taken.")
+    return declared
+
+
+def spool_body(request: HttpRequest, limit: int, see: Callable[[bytes], None] | None = None) -> IO[bytes]:
+    """The body in a temporary file, read in chunks, each of which `see` is shown; 413 as `read_body`.
+
+    422 where it ends before its Content-Length: half of it must not be taken for the whole.
+    """
+    declared, size, file = _declared(request, limit), 0, TemporaryFile()  # noqa: SIM115  the body that is given back
+    try:
+        while chunk := request.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"The body has more than {limit} bytes.")
+            file.write(chunk)
+            if see is not None:
+                see(chunk)
+    except (UnreadablePostError, OSError) as error:
+        raise _unreadable() from error
+    if size < declared:
+        raise _unreadable()
+    file.seek(0)
+    return file
+
+
+def read_body(request: HttpRequest, limit: int) -> bytes:
+    """The raw bytes of the body; 413 over `limit` bytes, whatever Content-Length claims."""
+    _declared(request, limit)
     try:
         body = request.read(limit + 1)
     except (UnreadablePostError, OSError) as error:

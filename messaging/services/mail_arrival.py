@@ -1,0 +1,72 @@
+"""In: mail that a provider hands over is kept, then made use of: at once where it is small, else by a job.
+
+The event and the file are on disk before the answer. What cannot be processed stays, with its error, to be replayed.
+"""
+
+from dataclasses import asdict
+from typing import IO, Any
+
+from django.db import InterfaceError, OperationalError
+
+from messaging.mail.letter import read_envelope
+from messaging.mail.structure import read_headers
+from messaging.providers.arrived_mail import ArrivedMail
+from messaging.services import intake, mail_sources, wakeup
+from messaging.services.stored_mail import KIND, StoredMail, measured, stored_of
+from omega_project.lib import forms, sql
+from omega_project.lib.clean import storable
+
+# Up to so many bytes a mail is processed while its provider waits; a job takes the larger ones.
+MOST_AT_ONCE = 1024 * 1024
+
+
+def take_mail(*, mail: ArrivedMail, provider: str, url: str) -> bool:
+    """Keep a mail and make use of it; False where it was known already.
+
+    Known by Message-ID, Date, From and the envelope's receivers; one without a Message-ID, or broken off, by its bytes.
+    """
+    stored = stored_of(mail)
+    return _take(mail.file, stored, provider, url, _key(mail, stored.digest), ".eml")
+
+
+def take_request(*, file: IO[bytes], content_type: str, provider: str, url: str) -> bool:
+    """As `take_mail`, for a post whose mail is still to be found in it; known by its bytes."""
+    size, digest = measured(file)
+    stored = StoredMail("", size, digest, form="request", content_type=content_type[:255])
+    return _take(file, stored, provider, url, f"mail:{digest}", ".post")
+
+
+def _key(mail: ArrivedMail, digest: str) -> str:
+    letter = read_envelope(read_headers(mail.file))
+    if not letter.message_id or not mail.is_whole:
+        return f"mail:{digest}"
+    date = letter.date.isoformat() if letter.date else ""
+    parts = [letter.message_id, date, letter.from_address, *sorted(mail.envelope_to)]
+    return "mail:" + forms.digest(storable("\0".join(parts)).encode())
+
+
+def _take(file: IO[bytes], stored: StoredMail, provider: str, url: str, key: str, ending: str) -> bool:
+    name = mail_sources.keep_source(file, ending)
+    facts: dict[str, Any] = asdict(stored) | {"file": name}
+    hook = intake.Hook(provider, KIND, {}, StoredMail(**facts).as_payload(), url, "application/json", {})
+    try:
+        is_new = sql.in_transaction(lambda: _store(hook, key, at_once=stored.size <= MOST_AT_ONCE))
+    except (OperationalError, InterfaceError):
+        raise  # the commit may have come about: a file too many is better than a row without its file
+    except BaseException:
+        mail_sources.forget([name])
+        raise
+    if not is_new:
+        mail_sources.forget([name])
+    return is_new
+
+
+def _store(hook: intake.Hook, key: str, *, at_once: bool) -> bool:
+    event_id = intake.keep_event(hook, key)
+    if event_id is None:
+        return False
+    if at_once:
+        intake.process_event(event_id=event_id)
+    else:
+        wakeup.wake_event(event_id)
+    return True
