@@ -18,8 +18,8 @@ from omega_project.lib.forms import query_of
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
 _TEXT = {"MessageSid": "SM" + "0" * 32, "From": "+12125550142", "To": "+12125550100", "Body": "On my way"}
 _REPORT = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "delivered"}
-_FORM = {FORM: {"type": "object", "additionalProperties": {"type": "string"}}}
-_REFUSED = {
+HOOK_FORM = {FORM: {"type": "object", "additionalProperties": {"type": "string"}}}
+HOOK_REFUSED = {
     403: OpenApiResponse(ErrorBody, description="The signature does not belong to this request."),
     413: OpenApiResponse(ErrorBody, description="The body is too large."),
     503: OpenApiResponse(ErrorBody, description="The database cannot be reached: Twilio calls again."),
@@ -39,11 +39,11 @@ class TwilioWebhooks(OmegaViewSet):
         description="Signed by Twilio. The same MessageSid again is answered and stored once.",
         examples=[asked(_TEXT, media_type=FORM)],
         tags=["twilio"],
-        request=_FORM,
-        responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, mostly an empty Response."), **_REFUSED},
+        request=HOOK_FORM,
+        responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, mostly empty."), **HOOK_REFUSED},
     )
     def reply(self, request: Request) -> HttpResponse:
-        answer = spooling.taken(_hook(request, "sms.reply"), "")
+        answer = spooling.taken(twilio_hook(request, "sms.reply"), "")
         inner = f"<Message>{escape(answer)}</Message>" if answer else ""
         return HttpResponse(_TWIML.format(inner), content_type="text/xml")
 
@@ -53,15 +53,16 @@ class TwilioWebhooks(OmegaViewSet):
         description="Signed by Twilio. Reports may come doubled, late and shuffled.",
         examples=[asked(_REPORT, media_type=FORM)],
         tags=["twilio"],
-        request=_FORM,
-        responses={204: OpenApiResponse(description="Stored."), **_REFUSED},
+        request=HOOK_FORM,
+        responses={204: OpenApiResponse(description="Stored."), **HOOK_REFUSED},
     )
     def status(self, request: Request) -> HttpResponse:
-        spooling.taken(_hook(request, "sms.status"), None)
+        spooling.taken(twilio_hook(request, "sms.status"), None)
         return HttpResponse(status=204)
 
 
-def _hook(request: Request, kind: str) -> intake.Hook:
+def twilio_hook(request: Request, kind: str) -> intake.Hook:
+    """A call that Twilio signed, its body read once; InvalidSignature otherwise."""
     http = request._request
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
     found = verified_form(http, payload)

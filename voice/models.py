@@ -113,6 +113,7 @@ class Call(models.Model):
     text_back = models.CharField(max_length=255, blank=True, help_text="What became of the text that answers it.")
     look_at = models.DateTimeField(null=True, blank=True, help_text="When the sweep looks at it, where it is open.")
     looks = models.PositiveSmallIntegerField(default=0)
+    is_final = models.BooleanField(default=False, help_text="Its news were waited for long enough.")
     created_at = models.DateTimeField()
 
     objects = TenantQuerySet.as_manager()

@@ -60,10 +60,14 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """An insert that must come first and must be new: `sql` reads `input` and returns a row where it was."""
+    """An insert that must come first and must be new: `sql` reads `input` and returns a row where it was.
+
+    `beside` are further CTEs, each with a comma behind it, that read `ins` (the messages written) and `input`.
+    """
 
     sql: str
     params: dict[str, Any]
+    beside: str = ""
 
 
 _COLUMNS = """
@@ -94,7 +98,8 @@ ins AS (
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
         is_read
-), summary AS (
+), {beside}
+summary AS (
     SELECT conversation_id,
         (array_agg(id ORDER BY created_at DESC, id DESC) FILTER (WHERE channel <> 'activity'))[1] AS last_id,
         max(created_at) FILTER (WHERE channel <> 'activity') AS last_at, count(*) AS messages,
@@ -127,7 +132,7 @@ ins AS (
 SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
 FROM ins JOIN input ON input.new_id = ins.id
 """
-_NO_GATE = {"columns": _COLUMNS, "gate": "", "where_gate": ""}
+_NO_GATE = {"columns": _COLUMNS, "gate": "", "where_gate": "", "beside": ""}
 # `most` tells the planner how few rows the JSON holds; it would take it for a hundred.
 _ONE, _MANY = _APPEND.format(most=1, **_NO_GATE), _APPEND.format(most=100_000, **_NO_GATE)
 
@@ -152,9 +157,9 @@ def first_of(business_id: int, request_id: str, fingerprint: bytes) -> dict[str,
 
 
 @functools.lru_cache(maxsize=16)
-def _gated(gate: str) -> str:
+def _gated(gate: str, beside: str) -> str:
     where = "WHERE EXISTS (SELECT 1 FROM gate)"
-    return _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate}),", where_gate=where, most=100)
+    return _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate}),", where_gate=where, most=100, beside=beside)
 
 
 def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[int, dict[str, Any]]:
@@ -169,5 +174,5 @@ def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[in
     if gate is None:
         found = sql.rows(_ONE if len(rows) == 1 else _MANY, params)
     else:
-        found = sql.rows(_gated(gate.sql), params | gate.params)
+        found = sql.rows(_gated(gate.sql, gate.beside), params | gate.params)
     return {row["ord"]: row for row in found}

@@ -34,7 +34,7 @@ SELECT %(ev_provider)s, %(ev_kind)s, %(ev_key)s, %(ev_url)s, %(ev_type)s, %(ev_p
     clock_timestamp() {source}
 ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING id
 """
-_GATE_TEXT = _STORE.format(
+_GATE_MESSAGE = _STORE.format(
     status="'processed'", next_attempt="NULL::timestamptz", message="input.new_id", business="input.business_id",
     source="FROM input",
 )  # fmt: skip
@@ -95,14 +95,18 @@ class Hook:
         }
 
 
+def gate(hook: Hook, key: str, *, beside: str = "", params: Mapping[str, Any] | None = None) -> Gate:
+    """The event's own row as the gate of the one message that it makes: both are stored, or neither."""
+    return Gate(_GATE_MESSAGE, hook.stored(key) | dict(params or {}), beside)
+
+
 def take_text(hook: Hook) -> str:
     """Store and record an incoming text; the text to answer with, empty mostly. A repeated call changes nothing."""
     key = _text_key(hook)
     try:
         where = receiving.place(_text_of(hook), hook.business_id)
         if where.is_plain:
-            gate = Gate(_GATE_TEXT, hook.stored(key))
-            sql.retried(lambda: receiving.append_plain(where, gate, hook.provider))
+            sql.retried(lambda: receiving.append_plain(where, gate(hook, key), hook.provider))
             return ""
     except (ValueError, receiving.UnknownReceiver):
         pass  # stored and marked below, like whatever else cannot be recorded at once
@@ -128,6 +132,14 @@ def text_key(sid: str) -> str:
 def _text_key(hook: Hook) -> str:
     sid = hook.form.get("MessageSid") or hook.form.get("SmsSid") or ""
     return text_key(sid or forms.digest(hook.payload))
+
+
+def take(hook: Hook, key: str) -> str:
+    """Store an event of any registered kind and process it: what its processor answers.
+
+    Empty where the event was known by its key, and where processing failed: then it stays, with its error.
+    """
+    return sql.in_transaction(lambda: _store_and_process(hook, key))
 
 
 def _store_and_process(hook: Hook, key: str) -> str:

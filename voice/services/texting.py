@@ -1,0 +1,85 @@
+"""The text that answers a missed call: the business's own words, with consent, once for each call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import Business, Client, Sender
+from messaging.services import sending, templates
+from omega_project.lib import sql
+from omega_project.lib.api.errors import ApiError
+from voice.services.numbers import is_textable
+from voice.services.preferences import Preferences, preferences_of
+
+# The carrier's codes for "this is a landline" (providers.md, 1).
+_LANDLINE_CODES = ["30006", "21614"]
+_IS_LANDLINE = """
+SELECT 1 AS one FROM (
+    SELECT error_code, to_address FROM conversations_message
+    WHERE conversation_id = %(conversation)s::bigint ORDER BY id DESC LIMIT 100
+) m WHERE m.error_code = ANY(%(codes)s::text[]) AND m.to_address = %(to)s::text LIMIT 1
+"""
+
+
+def text_back(*, call: Mapping[str, Any], client: Client) -> str:
+    """Text the caller of a missed call, where the business wants that and the client may be texted.
+
+    What became of it: "sent", or why not. The request's id is the call's, so that no second one can go. In the
+    transaction that calls the call missed.
+    """
+    preferences = preferences_of(call["business_id"])
+    if not preferences.texts_back:
+        return "off"
+    caller = call["from_address"]
+    if not is_textable(caller) or _is_landline(call["conversation_id"], caller):
+        return "not a number for texts"
+    try:
+        with transaction.atomic():
+            return _send(call, client, preferences)
+    except ApiError as error:
+        return f"not sent: {error.detail}"
+
+
+def _is_landline(conversation_id: int, number: str) -> bool:
+    params = {"conversation": conversation_id, "codes": _LANDLINE_CODES, "to": number}
+    return sql.row(_IS_LANDLINE, params) is not None
+
+
+def _send(call: Mapping[str, Any], client: Client, preferences: Preferences) -> str:
+    text = sending.TextToQueue(
+        business_id=call["business_id"],
+        client_id=client.pk,
+        to=call["from_address"],
+        sender=_sender(call),
+        body=_words(call, client, preferences),
+        request_id=f"text-back:{call['sid']}",
+        metadata={"text_back": call["message_id"]},
+        source="missed_call",
+    )
+    decision = sending.decide(text)
+    if decision.would == "block":
+        return f"not sent: {decision.reason}"
+    sending.queue_message(text)
+    return "sent"
+
+
+def _sender(call: Mapping[str, Any]) -> str | None:
+    """The number that was called, where it texts too: the client knows it."""
+    own = Sender.objects.in_business(call["business_id"]).filter(channel="sms", is_active=True)
+    return call["to_address"] if own.filter(address=call["to_address"]).exists() else None
+
+
+def _words(call: Mapping[str, Any], client: Client, preferences: Preferences) -> str:
+    business = Business.objects.only("name").get(pk=call["business_id"])
+    variables = {
+        "business": business.name,
+        "first_name": client.first_name,
+        "name": client.name,
+        "location": client.home_location.name if client.home_location else business.name,
+    }
+    if preferences.text_back_template_id is not None:
+        return templates.render(
+            business_id=business.pk, template_id=preferences.text_back_template_id, channel="sms", variables=variables
+        )
+    return templates.fill(preferences.text_back, variables)
