@@ -1,13 +1,17 @@
 """Where Twilio asks what to do with a call, and tells what became of it: verify, store, answer at once."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from messaging.services import spooling
 from messaging.webhooks import HOOK_FORM, HOOK_REFUSED, twilio_hook
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import FORM, asked
-from voice.services import dialing, opening, recordings, reports
+from voice.services import dialing, opening
+from voice.services.twiml import hang_up
 
 _SID = "CA" + "0" * 32
 _CALL = {"CallSid": _SID, "CallStatus": "ringing", "From": "client:b12_s17", "To": "+12125550142"}
@@ -15,8 +19,8 @@ _LEG = {"CallSid": "CA" + "1" * 32, "ParentCallSid": _SID, "CallStatus": "in-pro
 _DIAL = {"CallSid": _SID, "DialCallStatus": "no-answer", "From": "+12125550142", "To": "+12125550100"}
 _VOICEMAIL = {"CallSid": _SID, "RecordingSid": "RE" + "0" * 32, "RecordingDuration": "32"}
 _RECORDING = {"CallSid": _SID, "RecordingSid": "RE" + "0" * 32, "RecordingStatus": "completed"}
-_TWIML = {(200, "text/xml"): OpenApiResponse(str, description="TwiML."), **HOOK_REFUSED}
-_STORED = {204: OpenApiResponse(description="Stored."), **HOOK_REFUSED}
+_TWIML: dict[Any, OpenApiResponse] = {(200, "text/xml"): OpenApiResponse(str, description="TwiML."), **HOOK_REFUSED}
+_STORED: dict[Any, OpenApiResponse] = {204: OpenApiResponse(description="Stored."), **HOOK_REFUSED}
 
 
 def _twiml(document: str) -> HttpResponse:
@@ -44,7 +48,7 @@ class VoiceWebhooks(OmegaViewSet):
         responses=_TWIML,
     )
     def twiml(self, request: Request) -> HttpResponse:
-        return _twiml(opening.answer_call(twilio_hook(request, "voice.twiml")))
+        return _twiml(spooling.taken(twilio_hook(request, "voice.twiml"), opening.sorry()))
 
     @extend_schema(
         summary="Go on after a Dial",
@@ -56,7 +60,7 @@ class VoiceWebhooks(OmegaViewSet):
         responses=_TWIML,
     )
     def dial(self, request: Request) -> HttpResponse:
-        return _twiml(dialing.answer_dial(twilio_hook(request, "voice.dial")))
+        return _twiml(spooling.taken(twilio_hook(request, "voice.dial"), opening.sorry()))
 
     @extend_schema(
         summary="Go on after a voicemail",
@@ -68,7 +72,7 @@ class VoiceWebhooks(OmegaViewSet):
         responses=_TWIML,
     )
     def voicemail(self, request: Request) -> HttpResponse:
-        return _twiml(dialing.answer_voicemail(twilio_hook(request, "voice.voicemail")))
+        return _twiml(spooling.taken(twilio_hook(request, "voice.voicemail"), hang_up()))
 
     @extend_schema(
         summary="Announce to a client that the call is recorded",
@@ -92,7 +96,7 @@ class VoiceWebhooks(OmegaViewSet):
         responses=_STORED,
     )
     def status(self, request: Request) -> HttpResponse:
-        reports.take_report(twilio_hook(request, "voice.status"))
+        spooling.taken(twilio_hook(request, "voice.status"), None)
         return HttpResponse(status=204)
 
     @extend_schema(
@@ -105,5 +109,5 @@ class VoiceWebhooks(OmegaViewSet):
         responses=_STORED,
     )
     def recording(self, request: Request) -> HttpResponse:
-        recordings.take_recording(twilio_hook(request, "voice.recording"))
+        spooling.taken(twilio_hook(request, "voice.recording"), None)
         return HttpResponse(status=204)

@@ -8,6 +8,9 @@ from drf_spectacular.generators import SchemaGenerator
 
 # Called without a credential of ours: health by load balancers, the webhooks by providers that sign.
 OPEN = {"health", "health_db", "health_ready", "twilio_sms_reply", "twilio_sms_status", "email_inbound"}
+OPEN |= {"voice_calls_twiml"} | {
+    f"twilio_voice_{name}" for name in ("status", "dial", "voicemail", "announcement", "recording")
+}
 
 
 @functools.cache

@@ -54,6 +54,8 @@ BUILT = [
     ("POST", "/auth/token", "Generate Auth Token"),
     ("POST", "/session/expire", "Expire Session"),
     ("GET", "/voice-calls/token", "Get Token"),
+    ("POST", "/voice-calls/twiml", "Handle Twiml Call"),
+    ("POST", "/twilio/voice/status", "Update voice call status in DB"),
 ]
 
 # Published, and not built yet: whoever builds one moves it up.
@@ -62,8 +64,6 @@ COMING = [
     ("POST", "/email/record", "Record email message in database without sending"),
     ("POST", "/email/status", "Update email delivery status"),
     ("POST", "/email/webhook", "Handle external email provider webhooks"),
-    ("POST", "/voice-calls/twiml", "Handle Twiml Call"),
-    ("POST", "/twilio/voice/status", "Update voice call status in DB"),
     ("POST", "/business/onboard", "Onboard a business"),
     ("GET", "/business/onboard/{onboarding_id}", "Get business onboarding status"),
 ]

@@ -18,7 +18,7 @@ _MOST_TOLD = 10
 def note_missed(row: Mapping[str, Any]) -> None:
     """Mark the call's message unread, open its conversation, tell staff, text the client back. The call is locked."""
     Call.objects.filter(pk=row["id"]).update(missed_at=timezone.now())
-    threads.reopen(row["conversation_id"])
+    threads.take_up(row["conversation_id"], row["created_at"])
     threads.mark_read(conversation_id=row["conversation_id"], is_read=False, chosen={"ids": [row["message_id"]]})
     conversation = Conversation.objects.select_related("client").get(pk=row["conversation_id"])
     notify(

@@ -26,7 +26,7 @@ def refusal_of(number: str, countries: frozenset[str]) -> str:
     if phonenumbers.number_type(parsed) in _COSTLY:
         return "This number is charged at a premium, and is not called."
     region = phonenumbers.region_code_for_number(parsed) or phonenumbers.region_code_for_country_code(
-        parsed.country_code
+        parsed.country_code or 0
     )
     if region not in countries:
         return "Numbers of this country are not called. The business's settings can allow it."

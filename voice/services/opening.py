@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.models import Client
 from conversations.services import calls as words
-from conversations.services.threads import ensure_conversation, reopen
+from conversations.services.threads import ensure_conversation, take_up
 from conversations.services.timeline import NewMessage, append_messages, new_request_id
 from messaging.services import intake, parties
 from messaging.services.intake import Hook
@@ -18,6 +18,7 @@ from omega_project.lib import forms, sql
 from omega_project.lib.clean import storable
 from voice.services import routing, telling, twiml
 from voice.services.numbers import WITHHELD
+from voice.services.preferences import Preferences
 from voice.services.routing import Known, Opening, Refused
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ INSERT INTO voice_call (sid, business_id, message_id, origin, account_id, staff_
 SELECT %(sid)s::text, %(business)s::bigint, {message}, 'twiml', %(account)s::text, %(caller)s::bigint, %(step)s::int,
     %(refusal)s::text, '', '', 0, false,
     CASE WHEN %(refusal)s::text = '' THEN clock_timestamp() + make_interval(secs => %(look)s::float) END,
-    clock_timestamp()
+    COALESCE(%(ev_at)s::timestamptz, clock_timestamp())
 {source} ON CONFLICT DO NOTHING RETURNING id, sid
 """
 _LEG = """
@@ -49,7 +50,7 @@ _KNOWN_MESSAGE = """
 SELECT id FROM conversations_message
 WHERE provider_message_id = %(sid)s::text AND business_id = %(business)s::bigint AND provider = %(provider)s::text
 """
-_SORRY = "We are sorry, this call cannot be put through. Goodbye."
+_SORRY = "We are sorry, this call cannot be put through right now. Please call again in a moment."
 
 
 def answer_call(hook: Hook) -> str:
@@ -64,7 +65,12 @@ def answer_call(hook: Hook) -> str:
         raise
     except Exception:
         log.exception("call.unforeseen")
-        return twiml.say(_SORRY, "en-US")
+        return sorry()
+
+
+def sorry() -> str:
+    """What a caller hears of whose call nothing can be looked up."""
+    return twiml.say(_SORRY, Preferences().language)
 
 
 def _answer(hook: Hook) -> str:
@@ -117,7 +123,7 @@ def process_call(hook: Hook) -> intake.Outcome:
         business_id=opening.business_id, client_id=client_id, location_id=opening.location_id
     )
     if not made and opening.direction == "inbound" and not opening.refusal:
-        reopen(conversation_id)
+        take_up(conversation_id, hook.at or datetime.now(UTC))
     row = _message(hook, opening)
     row.client_id, row.conversation_id = client_id, conversation_id
     stored = append_messages([row]).get(0)
@@ -154,18 +160,19 @@ def _call_params(hook: Hook, opening: Opening) -> dict[str, Any]:
         "step": opening.step,
         "refusal": opening.refusal,
         "look": telling.LOOKS[0],
+        "ev_at": hook.at,
     }
 
 
 def _message(hook: Hook, opening: Opening) -> NewMessage:
     """The call's message as it first rings: read, until it is known that nobody answered."""
-    is_outbound = opening.direction == "outbound"
+    is_outbound, began = opening.direction == "outbound", hook.at or datetime.now(UTC)
     status = "ringing"
     if opening.refusal:
         status = words.BLOCKED if is_outbound else words.REJECTED
     call = words.call_object(
         sid=sid_of(hook), status=status, direction=opening.direction, from_=opening.from_address,
-        to=opening.to_address, staff_id=opening.staff_id, started_at=datetime.now(UTC),
+        to=opening.to_address, staff_id=opening.staff_id, started_at=began,
     )  # fmt: skip
     return NewMessage(
         business_id=opening.business_id,
@@ -184,7 +191,8 @@ def _message(hook: Hook, opening: Opening) -> NewMessage:
         provider_message_id=sid_of(hook),
         error_code=opening.refusal if is_outbound else "",
         error_message=opening.refusal_sentence if is_outbound else "",
-        sent_at=datetime.now(UTC) if is_outbound and not opening.refusal else None,
+        sent_at=began if is_outbound and not opening.refusal else None,
         decision={"source": "call", "step": opening.step, "refusal": opening.refusal},
         call=call,
+        created_at=hook.at,
     )
