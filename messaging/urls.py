@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import door, inbound_mail, template_views, views, webhooks
+from messaging import door, inbound_mail, mail_webhooks, template_views, views, webhooks
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("email/inbound/<str:provider>", inbound_mail.InboundMail.as_view({"post": "take"})),
     path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
     path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),
+    path("email/webhook", mail_webhooks.MailWebhooks.as_view({"post": "take"})),
+    path("email/webhook/<str:provider>", mail_webhooks.MailWebhooks.as_view({"post": "take_of"})),
     path("messages", door.Door.as_view({"post": "take"})),
     path("messages/retry", views.Messages.as_view({"post": "retry"})),
     path("messages/requests/<str:request_id>", views.Messages.as_view({"get": "by_request"})),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from messaging.providers import sendgrid_events
 from omega_project import navigation
 from omega_project.lib import embedded, logs
 from omega_project.lib.api import throttling
@@ -64,6 +65,14 @@ SENDGRID_API_BASE_URL = env.str("SENDGRID_API_BASE_URL", default="")
 SENDGRID_WEBHOOK_PUBLIC_KEY = env.str("SENDGRID_WEBHOOK_PUBLIC_KEY", default="")
 # The key of the inbound parse's own security policy, where that is signed by another one than the events.
 SENDGRID_INBOUND_PUBLIC_KEY = env.str("SENDGRID_INBOUND_PUBLIC_KEY", default="") or SENDGRID_WEBHOOK_PUBLIC_KEY
+if SENDGRID_WEBHOOK_PUBLIC_KEY:
+    try:
+        sendgrid_events.public_key(SENDGRID_WEBHOOK_PUBLIC_KEY)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"SENDGRID_WEBHOOK_PUBLIC_KEY {error}.") from error
+# The provider of mail where none is named; and the settings of those that django-anymail knows, by its own names.
+EMAIL_PROVIDER = env.str("EMAIL_PROVIDER", default="sendgrid")
+ANYMAIL = env.json("ANYMAIL", default={})
 INBOUND_EMAIL_DOMAIN = env.str("INBOUND_EMAIL_DOMAIN", default="")
 INBOUND_EMAIL_BASIC_AUTH = env.str("INBOUND_EMAIL_BASIC_AUTH", default="")
 # Where webhooks are kept that cannot be stored, on a disk of this machine, and how many bytes of them.

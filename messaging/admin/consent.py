@@ -12,8 +12,9 @@ from unfold.decorators import display
 from accounts.admin.clients import CONSENT_TONES
 from conversations.admin.records import link
 from messaging.models import Consent, ConsentChange
+from messaging.services import consent
 from omega_project.lib.addresses import normalise_email, normalise_phone
-from omega_project.lib.admin import ReadOnlyAdmin, moment
+from omega_project.lib.admin import PostAction, ReadOnlyAdmin, moment, tell
 
 
 class ByAddressAdmin(ReadOnlyAdmin):
@@ -56,11 +57,31 @@ def _as_stored(text: str) -> str:
     return text.strip()
 
 
+LIFT = PostAction(
+    "lift_bounce", "Mail may go there again", "mark_email_read", "primary",
+    "Its mailbox turned mail away for good. Is the address right, and there again?",
+)  # fmt: skip
+
+
 @admin.register(Consent)
 class ConsentAdmin(ByAddressAdmin):
-    list_display = ("address", "shown_channel", "shown_state", "shown_business", "shown_at")
-    fields = (("address", "channel"), ("business", "state"), "updated_at", "shown_history")
+    list_display = ("address", "shown_channel", "shown_state", "shown_mailbox", "shown_business", "shown_at")
+    fields = (
+        ("address", "channel"), ("business", "state"), "updated_at", ("bounced_at", "bounce_reason"), "shown_history",
+    )  # fmt: skip
     readonly_fields = ("shown_history",)
+
+    def post_actions_for(self, obj: Consent) -> tuple[PostAction, ...]:
+        return (LIFT,) if obj.bounced_at else ()
+
+    def lift_bounce(self, request: HttpRequest, obj: Consent) -> None:
+        consent.lift_bounce(business_id=obj.business_id, address=obj.address, by=str(request.user))
+        self.log_change(request, obj, "Mail may go there again.")
+        tell(request, [f"Mail to {obj.address} may go again. What was blocked meanwhile is not sent: write it anew."])
+
+    @display(description="mailbox", label={"gone": "danger"})
+    def shown_mailbox(self, obj: Consent) -> tuple[str, str] | str:
+        return ("gone", "Turned mail away") if obj.bounced_at else "-"
 
     @display(description="since")
     def shown_at(self, obj: Consent) -> str:

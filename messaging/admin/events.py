@@ -1,5 +1,6 @@
 """Webhook events in the admin: the inbox of what providers told us, raw, read only, and replayed by hand."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from omega_project.lib import forms
 from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
 
 MOST_SHOWN = 20_000
+MOST_FIELD = 2000
 TONES = {"pending": "warning", "processed": "success", "failed": "danger", "ignored": "default"}
 
 
@@ -77,6 +79,8 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
             if event.status == "processed":
                 message = f" See message {event.message_id}." if event.message_id else ""
                 tell(request, [f"Event {event.pk} was processed.{message}"])
+            elif event.status == "ignored":
+                tell(request, [f"Event {event.pk} is kept: there is nothing in it that changes anything here."])
             else:
                 tell(request, [f"Event {event.pk} failed again: {event.error}"], messages.ERROR)
 
@@ -112,11 +116,26 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
 
 
 def _fields(event: WebhookEvent) -> list[tuple[str, str]]:
-    """The payload's fields where it is a form; none where it cannot be read as one."""
-    if "json" in event.content_type or "multipart" in event.content_type:
+    """The payload's fields where it is a form or a JSON object; none where it cannot be read as one."""
+    if "json" in event.content_type:
+        return _members(bytes(event.payload))
+    if "multipart" in event.content_type:
         return []
     try:
         found, _ = forms.parse(bytes(event.payload), event.content_type)
     except ValueError:
         return []
     return sorted(found.items())
+
+
+def _members(payload: bytes) -> list[tuple[str, str]]:
+    try:
+        given = json.loads(payload)
+    except (ValueError, RecursionError):
+        return []
+    return sorted((name, _short(value)) for name, value in given.items()) if isinstance(given, dict) else []
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:MOST_FIELD].encode("utf-8", "backslashreplace").decode()

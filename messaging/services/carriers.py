@@ -20,6 +20,12 @@ _BY_ACCOUNT_ID = """
 SELECT id, business_id, account_id, secrets, updated_at FROM accounts_provideraccount
 WHERE provider = %(provider)s::text AND account_id = %(account)s::text AND account_id <> '' AND is_active
 """
+_AT_PROVIDER = """
+SELECT id, business_id, account_id, secrets, updated_at FROM accounts_provideraccount
+WHERE provider = %(provider)s::text AND is_active ORDER BY id DESC LIMIT %(most)s::int
+"""
+# More keys than these are not tried on a webhook that names no account.
+_MOST_TRIED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,13 @@ class Account:
 
 
 _cache: dict[tuple[str, Any], tuple[float, Account | None]] = {}
+_lists: dict[str, tuple[float, list[Account]]] = {}
 
 
 def forget() -> None:
     """Read the accounts anew at the next question: after one was edited, and between tests."""
     _cache.clear()
+    _lists.clear()
 
 
 def account_of(business_id: int, provider: str) -> Account | None:
@@ -52,6 +60,16 @@ def account_named(provider: str, account_id: str) -> Account | None:
     params = {"provider": provider, "account": account_id}
     # An account that is not known may be made the next moment; and who calls with made-up ones fills no cache.
     return _kept((provider, account_id), _BY_ACCOUNT_ID, params, keeps_none=False)
+
+
+def accounts_at(provider: str) -> list[Account]:
+    """The newest accounts of businesses' own at a provider: for a webhook that does not name its account."""
+    at, accounts = _lists.get(provider, (0.0, []))
+    if not at or time.monotonic() - at > _KEPT_SECONDS:
+        rows = sql.rows(_AT_PROVIDER, {"provider": provider, "most": _MOST_TRIED})
+        accounts = [_opened(row) for row in rows]
+        _lists[provider] = (time.monotonic(), accounts)
+    return accounts
 
 
 def provider_of(business_id: int, name: str) -> Provider | None:

@@ -30,6 +30,16 @@ SELECT %(business)s, %(client)s, %(channel)s, %(address)s, COALESCE((SELECT stat
 FROM now_is
 RETURNING id
 """
+_LIFT = """
+WITH lifted AS (
+    UPDATE messaging_consent SET bounced_at = NULL, bounce_reason = '', updated_at = now()
+    WHERE business_id = %(business)s AND channel = 'email' AND address = %(address)s AND bounced_at IS NOT NULL
+    RETURNING state
+)
+INSERT INTO messaging_consentchange (business_id, channel, address, previous, state, source, evidence, at)
+SELECT %(business)s, 'email', %(address)s, state, state, 'staff', %(evidence)s::jsonb, now() FROM lifted
+RETURNING id
+"""
 _STATE = """
 SELECT state FROM messaging_consent WHERE business_id = %(business)s AND channel = %(channel)s AND address = %(address)s
 """
@@ -58,6 +68,16 @@ def change_consent(
     holders = Client.objects.in_business(business_id).filter(**{ADDRESS_FIELD[channel]: address})
     holders.exclude(**{f"consent_{channel}": state}).update(**{f"consent_{channel}": state})
     return changed
+
+
+def lift_bounce(*, business_id: int, address: str, by: str) -> bool:
+    """Let mail go again to an address that turned it away for good; False where none did. The ledger says by whom.
+
+    The provider may keep a list of its own and drop the next mail all the same.
+    """
+    evidence = {"event": "bounce_lifted", "by": by}
+    params = {"business": business_id, "address": address, "evidence": orjson.dumps(evidence).decode()}
+    return bool(sql.rows(_LIFT, params))
 
 
 def state_of(*, business_id: int, channel: str, address: str) -> str:

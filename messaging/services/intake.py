@@ -18,7 +18,7 @@ from conversations.services.timeline import Gate
 from messaging.models import WebhookEvent
 from messaging.providers import twilio
 from messaging.providers.base import IncomingText
-from messaging.services import mail_receiving, receiving, settling, statuses, stored_mail
+from messaging.services import mail_intake, mail_receiving, receiving, settling, statuses, stored_mail
 from omega_project.lib import forms, sql
 from omega_project.lib.clean import storable
 from omega_project.lib.metrics import EVENTS
@@ -54,6 +54,7 @@ UPDATE messaging_webhookevent e SET next_attempt_at = clock_timestamp() + make_i
 FROM (
     SELECT id FROM messaging_webhookevent
     WHERE status IN ('pending', 'failed') AND next_attempt_at <= clock_timestamp()
+        AND (kind = %(mail)s::text) = %(is_mail)s::bool
     ORDER BY next_attempt_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
 ) due WHERE e.id = due.id RETURNING e.id
 """
@@ -293,15 +294,21 @@ def _finish(
 
 
 def retry_due(*, limit: int = 200) -> int:
-    """Process the events whose time has come; how many."""
-    due = sql.rows(_DUE, {"limit": limit})
-    for row in due:
+    """Process the events whose time has come; how many. Those of mails go many at a time."""
+    texts = sql.rows(_DUE, {"limit": limit, "mail": mail_intake.KIND, "is_mail": False})
+    for row in texts:
         replay_event(event_id=row["id"])
-    return len(due)
+    mails = sql.rows(_DUE, {"limit": mail_intake.CHUNK, "mail": mail_intake.KIND, "is_mail": True})
+    if mails:
+        mail_intake.replay([row["id"] for row in mails])
+    return len(texts) + len(mails)
 
 
 def replay_event(*, event_id: int) -> None:
     """Process one stored event again, whatever became of it before: known messages stay as they are."""
+    if WebhookEvent.objects.filter(pk=event_id, kind=mail_intake.KIND).exists():
+        mail_intake.replay([event_id])
+        return
 
     def work() -> None:
         process_event(event_id=event_id)
@@ -315,11 +322,13 @@ def process_waiting(*, event_id: int) -> None:
         replay_event(event_id=event_id)
 
 
-def retry_failed(*, business_id: int | None, limit: int) -> int:
-    """Process failed events again, of one business or of all; how many."""
+def retry_failed(*, business_id: int | None, limit: int, channel: str | None = None) -> int:
+    """Process failed events again, of one business or of all, of one channel or of all; how many."""
     failed = WebhookEvent.objects.filter(status="failed")
     if business_id is not None:
         failed = failed.filter(business_id=business_id)
+    if channel is not None:
+        failed = failed.filter(kind__startswith=f"{channel}.")
     ids = list(failed.order_by("-id").values_list("pk", flat=True)[:limit])
     for event_id in ids:
         replay_event(event_id=event_id)

@@ -31,8 +31,10 @@ WITH change AS MATERIALIZED (
     FROM change c WHERE m.id = c.id AND m.id = ANY(%(ids)s::bigint[])
 ), tries AS (
     UPDATE messaging_attempt a SET outcome = 'accepted', detail = 'the provider told of it',
+        finished_at = COALESCE(a.finished_at, clock_timestamp()),
         provider_message_id = COALESCE(NULLIF(a.provider_message_id, ''), c.sid, '')
-    FROM change c WHERE a.message_id = c.id AND a.number = c.attempt AND a.outcome = 'unknown' AND c.sent_at IS NOT NULL
+    FROM change c WHERE a.message_id = c.id AND a.number = c.attempt AND a.outcome IN ('started', 'unknown')
+        AND c.sent_at IS NOT NULL
 ), told AS (
     INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
     SELECT s.id, s.from_status, s.status, s.source, s.detail, GREATEST(s.at, h.last)

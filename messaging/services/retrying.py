@@ -133,8 +133,8 @@ def _queue_again(ids: list[int], source: str) -> list[int]:
 def _retry_intake(wanted: Wanted) -> None:
     """Failed processing of what came in is tried again too, where the filters do not speak of sends alone."""
     sends_only = wanted.message_ids or wanted.direction == "outbound" or wanted.error_code or wanted.dry_run
-    if not sends_only and wanted.channel in {None, "sms"}:
-        intake.retry_failed(business_id=wanted.business_id, limit=wanted.limit)
+    if not sends_only:
+        intake.retry_failed(business_id=wanted.business_id, limit=wanted.limit, channel=wanted.channel)
 
 
 def cancel_message(*, message_id: int, business_id: int | None) -> None:

@@ -57,7 +57,8 @@ def known(server):
     form = {"From": phone, "To": business["sms_sender"], "Body": "Hello", "MessageStatus": "delivered"}
     token = server.environment["TWILIO_AUTH_TOKEN"]
     origin = server.environment["PUBLIC_BASE_URL"]
-    return {"ids": ids, "form": form, "origin": origin, "twilio_token": token}
+    key = server.environment["SENDGRID_WEBHOOK_PRIVATE_KEY"]
+    return {"ids": ids, "form": form, "origin": origin, "twilio_token": token, "sendgrid_key": key}
 
 
 def start(server, part, folder):

@@ -11,6 +11,7 @@ OPEN = {"health", "health_db", "health_ready", "twilio_sms_reply", "twilio_sms_s
 OPEN |= {"voice_calls_twiml"} | {
     f"twilio_voice_{name}" for name in ("status", "dial", "voicemail", "announcement", "recording")
 }
+OPEN |= {"email_webhook", "email_webhook_of_provider"}
 
 
 @functools.cache

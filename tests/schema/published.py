@@ -49,6 +49,7 @@ BUILT = [
     ("GET", f"{THREAD}/messages/search", "Search messages within a specific conversation (nested)"),
     ("POST", "/messages", "Process and record messages from any supported channel"),
     ("POST", "/email/inbound/{provider}", "Take in a client's e-mail from a provider"),
+    ("POST", "/email/webhook", "Handle external email provider webhooks"),
     ("POST", "/twilio/sms/reply", "Process incoming SMS replies via Twilio webhook"),
     ("POST", "/twilio/sms/status", "Process SMS delivery status updates from Twilio"),
     ("POST", "/auth/token", "Generate Auth Token"),
@@ -63,7 +64,6 @@ COMING = [
     ("POST", "/email/queue", "Queue email for sending and database recording"),
     ("POST", "/email/record", "Record email message in database without sending"),
     ("POST", "/email/status", "Update email delivery status"),
-    ("POST", "/email/webhook", "Handle external email provider webhooks"),
     ("POST", "/business/onboard", "Onboard a business"),
     ("GET", "/business/onboard/{onboarding_id}", "Get business onboarding status"),
 ]
