@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 from messaging.providers.registry import registry
+from messaging.providers.sendgrid import SendGrid
 from messaging.providers.twilio import Twilio
 
 
@@ -24,9 +25,16 @@ def make_twilio(given: Mapping[str, str]) -> Twilio:
     return Twilio(account["account_id"], user, secret, settings.TWILIO_API_BASE_URL, settings.DISPATCH_CONCURRENCY)
 
 
+def make_sendgrid(given: Mapping[str, str]) -> SendGrid:
+    """A SendGrid account, the platform's own where none is given."""
+    key = given.get("api_key") or settings.SENDGRID_API_KEY
+    return SendGrid(key, settings.SENDGRID_API_BASE_URL, settings.DISPATCH_CONCURRENCY)
+
+
 class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
         registry.register("twilio", make_twilio)
+        registry.register("sendgrid", make_sendgrid)
         import_module("messaging.receivers")

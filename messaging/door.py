@@ -13,7 +13,9 @@ from conversations.models import Conversation
 from conversations.serializers import Note
 from conversations.services import threads
 from conversations.services.timeline import new_request_id
+from messaging import mail_serializers as mail_shapes
 from messaging import serializers as shapes
+from messaging.mail_views import mail_to_queue, mail_to_record
 from messaging.services import batches, recording, sending
 from messaging.views import accepted, accepted_body, dry_run, text_to_queue, text_to_record
 from omega_project.lib.api import parsing
@@ -42,6 +44,21 @@ class RecordText(shapes.RecordSms):
     action: Literal["record"]
 
 
+class SendMail(mail_shapes.QueueEmail):
+    """A mail to send."""
+
+    channel: Literal["email"]
+    direction: Literal["outbound"] = "outbound"
+    action: Literal["send"]
+
+
+class RecordMail(mail_shapes.RecordEmail):
+    """A mail that went or came by another way."""
+
+    channel: Literal["email"]
+    action: Literal["record"]
+
+
 class RecordNote(Note):
     """An internal note; never sent."""
 
@@ -63,11 +80,13 @@ class RecordNote(Note):
 SHAPES: dict[tuple[str, str], type[BaseModel]] = {
     ("sms", "send"): SendText,
     ("sms", "record"): RecordText,
+    ("email", "send"): SendMail,
+    ("email", "record"): RecordMail,
     ("note", "record"): RecordNote,
 }
 
 
-class MessageToTake(RootModel[SendText | RecordText | RecordNote]):
+class MessageToTake(RootModel[SendText | RecordText | SendMail | RecordMail | RecordNote]):
     """One message of any channel."""
 
 
@@ -87,11 +106,15 @@ class ListAnswer(BaseModel):
     results: list[RowAnswer]
 
 
-class DoorAnswer(RootModel[ListAnswer | shapes.DryRun]):
+class DoorAnswer(RootModel[ListAnswer | shapes.DryRun | mail_shapes.EmailDryRun]):
     """The rows of a list in its order, or the decision of a `dry_run`."""
 
 
 _TEXT = {"channel": "sms", "action": "send", "business_id": 12, "to": "+12125550142", "body": "See you at 10!"}
+_LETTER = {
+    "channel": "email", "action": "send", "business_id": 12, "to": "ana@example.com", "subject": "Your class",
+    "text": "See you at 10!",
+}  # fmt: skip
 _NOTE = {
     "channel": "note", "action": "record", "business_id": 12, "client_id": 1204, "staff_id": 17, "body": "Called.",
 }  # fmt: skip
@@ -119,7 +142,13 @@ class Door(OmegaViewSet):
             {200: DoorAnswer, 201: shapes.SmsAccepted, 202: shapes.SmsAccepted}, (403, 404, 409, 413)
         ),
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
-        examples=[asked(_TEXT, "Text"), asked(_NOTE, "Note"), asked([_TEXT, _NOTE], "List"), answered(_ROWS, 200)],
+        examples=[
+            asked(_TEXT, "Text"),
+            asked(_LETTER, "Mail"),
+            asked(_NOTE, "Note"),
+            asked([_TEXT, _NOTE], "List"),
+            answered(_ROWS, 200),
+        ],
     )
     def take(self, request: Request) -> Response:
         raw = parsing.read_body(request._request, settings.OMEGA_MAX_BODY_BYTES)
@@ -136,7 +165,7 @@ class Door(OmegaViewSet):
 
     def _one(self, request: Request, value: dict[str, Any], header: str | None) -> Response:
         work, status, given = _work(request, value, header)
-        if isinstance(work, sending.TextToQueue):
+        if isinstance(work, sending.Draft):
             if given.body.dry_run:
                 return Response(dry_run(sending.decide(work)))
             return accepted(sending.queue_message(work), status)
@@ -160,7 +189,7 @@ def _take_all(request: Request, values: list[Any], header: str | None) -> list[d
     for index, value in enumerate(values):
         try:
             row, status, given = _work(request, value, f"{header}.{index}"[-128:] if header else None)
-            if isinstance(row, sending.TextToQueue) and given.body.dry_run:
+            if isinstance(row, sending.Draft) and given.body.dry_run:
                 answers[index] = {**dry_run(sending.decide(row)), "index": index, "status": 200}
             else:
                 work[index] = (row, status)
@@ -189,12 +218,12 @@ def _work(request: Request, value: Any, header: str | None) -> tuple[batches.Wor
     given = _checked(value, header)
     caller(request).require_business(given.body.business_id)
     staff_id = caller(request).staff_id
-    if isinstance(given.body, SendText):
-        return text_to_queue(given.body, given, staff_id), 202, given
-    if isinstance(given.body, RecordText):
-        text = text_to_record(given.body, given, staff_id)
-        return (lambda: recording.record_message(text)), 201, given
-    return _note(given, staff_id), 201, given
+    work = _WORK[type(given.body)](given, staff_id)
+    return work, 202 if isinstance(work, sending.Draft) else 201, given
+
+
+def _record(given: recording.Record) -> Callable[[], sending.Accepted]:
+    return lambda: recording.record_message(given)
 
 
 def _checked(value: Any, header: str | None) -> Given:
@@ -231,6 +260,16 @@ def _note(given: Given, staff_id: int | None) -> Callable[[], sending.Accepted]:
         fingerprint=given.fingerprint("notes"),
     )
     return lambda: _add(body, note)
+
+
+# What the row of each shape asks for.
+_WORK: dict[type[BaseModel], Callable[[Given, int | None], batches.Work]] = {
+    SendText: lambda given, staff_id: text_to_queue(given.body, given, staff_id),
+    RecordText: lambda given, staff_id: _record(text_to_record(given.body, given, staff_id)),
+    SendMail: lambda given, staff_id: mail_to_queue(given.body, given, staff_id),
+    RecordMail: lambda given, staff_id: _record(mail_to_record(given.body, given, staff_id)),
+    RecordNote: _note,
+}
 
 
 def _add(body: RecordNote, note: threads.NewNote) -> sending.Accepted:

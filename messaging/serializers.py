@@ -14,22 +14,18 @@ OutboundStatus = Literal[
 ]
 
 
-class _Addressed(Body):
+class Addressed(Body):
     """Whom it is for: one of `client_id` and `to`, or both where they agree."""
 
     business_id: Id
     client_id: Id | None = None
-    to: Phone | None = None
     metadata: Metadata = {}
     request_id: RequestId | None = None
 
 
-class QueueSms(_Addressed):
-    """A text to send."""
+class Queue(Addressed):
+    """A message to send, whatever its channel."""
 
-    body: Annotated[Text, Field(max_length=1600)] | None = None
-    media_urls: Annotated[list[Url], Field(max_length=10)] = []
-    from_: Annotated[Text, Field(min_length=1, max_length=64)] | None = Field(None, alias="from")
     location_id: Id | None = None
     staff_id: Id | None = None
     scheduled_at: Time | None = None
@@ -38,6 +34,15 @@ class QueueSms(_Addressed):
     priority: Priority = "normal"
     dry_run: Flag = False
     expected_last_message_id: Id | None = None
+
+
+class QueueSms(Queue):
+    """A text to send."""
+
+    to: Phone | None = None
+    body: Annotated[Text, Field(max_length=1600)] | None = None
+    media_urls: Annotated[list[Url], Field(max_length=10)] = []
+    from_: Annotated[Text, Field(min_length=1, max_length=64)] | None = Field(None, alias="from")
 
     @classmethod
     def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
@@ -57,14 +62,11 @@ class ErrorGiven(Body):
     retryable: Flag = False
 
 
-class RecordSms(_Addressed):
-    """A text that went or came by another way, recorded without sending."""
+class Record(Addressed):
+    """A message that went or came by another way, whatever its channel."""
 
     direction: Literal["inbound", "outbound"] = "outbound"
     status: OutboundStatus | Literal["received"] | None = None
-    body: Annotated[Text, Field(max_length=1600)] | None = None
-    media_urls: Annotated[list[Url], Field(max_length=10)] = []
-    from_: Annotated[Text, Field(min_length=1, max_length=64)] | None = Field(None, alias="from")
     location_id: Id | None = None
     staff_id: Id | None = None
     provider: Annotated[Text, Field(pattern=r"^[a-z0-9_-]{1,32}$")] | None = None
@@ -80,8 +82,6 @@ class RecordSms(_Addressed):
         lacking = []
         if given.get("client_id") is None and given.get(address) is None:
             lacking.append((address, "is required where there is no client_id"))
-        if given.get("body") in (None, "") and not given.get("media_urls"):
-            lacking.append(("body", "is required where there are no media_urls"))
         if inbound and status not in (None, "received"):
             lacking.append(("status", "is received where the direction is inbound"))
         if not inbound and status == "received":
@@ -89,8 +89,24 @@ class RecordSms(_Addressed):
         return lacking
 
 
+class RecordSms(Record):
+    """A text that went or came by another way, recorded without sending."""
+
+    to: Phone | None = None
+    from_: Annotated[Text, Field(min_length=1, max_length=64)] | None = Field(None, alias="from")
+    body: Annotated[Text, Field(max_length=1600)] | None = None
+    media_urls: Annotated[list[Url], Field(max_length=10)] = []
+
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        lacking = super().missing(given)
+        if given.get("body") in (None, "") and not given.get("media_urls"):
+            lacking.append(("body", "is required where there are no media_urls"))
+        return lacking
+
+
 class SmsAccepted(BaseModel):
-    """The first answer to a send or a record."""
+    """The first answer to a send or a record. `segments` is 0 for a mail."""
 
     request_id: str
     message_id: int
@@ -116,12 +132,11 @@ class DryRun(BaseModel):
     body: str
 
 
-class StatusUpdate(Body):
-    """A delivery receipt from a caller."""
+class Receipt(Body):
+    """What became of a message, whatever its channel."""
 
     message_id: Id | None = None
     provider_message_id: Annotated[Text, Field(min_length=1, max_length=128)] | None = None
-    status: Literal["queued", "sending", "sent", "delivered", "read", "failed", "undelivered", "canceled"]
     error_code: Annotated[Text, Field(max_length=64)] | None = None
     error_message: Annotated[Text, Field(max_length=2000)] | None = None
     occurred_at: Time | None = None
@@ -131,6 +146,12 @@ class StatusUpdate(Body):
         if given.get("message_id") is None and given.get("provider_message_id") is None:
             return [("message_id", "is required where there is no provider_message_id")]
         return []
+
+
+class StatusUpdate(Receipt):
+    """A delivery receipt from a caller."""
+
+    status: Literal["queued", "sending", "sent", "delivered", "read", "failed", "undelivered", "canceled"]
 
 
 class StatusApplied(BaseModel):

@@ -2,12 +2,16 @@
 
 from django.urls import path
 
-from messaging import door, inbound_mail, mail_webhooks, template_views, views, webhooks
+from messaging import door, inbound_mail, mail_views, mail_webhooks, template_views, views, webhooks
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
     path("sms/record", views.Sms.as_view({"post": "record"})),
     path("sms/status", views.Sms.as_view({"post": "status"})),
+    path("email/queue", mail_views.Email.as_view({"post": "queue"})),
+    path("email/record", mail_views.Email.as_view({"post": "record"})),
+    path("email/status", mail_views.Email.as_view({"post": "status"})),
+    path("email/unsubscribe/<str:token>", mail_views.unsubscribe),
     path("email/inbound/<str:provider>", inbound_mail.InboundMail.as_view({"post": "take"})),
     path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
     path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),

@@ -10,6 +10,7 @@ from conversations.serializers import message_object
 from conversations.services import reading
 from messaging import serializers as shapes
 from messaging.services import explaining, recording, retrying, sending, statuses
+from messaging.services.texts import TextToQueue, TextToRecord
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
@@ -36,24 +37,31 @@ def accepted_body(answer: sending.Accepted) -> dict[str, Any]:
     }
 
 
-def text_to_queue(body: shapes.QueueSms, given: Given, staff_id: int | None) -> sending.TextToQueue:
-    return sending.TextToQueue(
-        business_id=body.business_id,
-        client_id=body.client_id,
+def draft_fields(body: shapes.Queue, given: Given, staff_id: int | None) -> dict[str, Any]:
+    """What a draft of any channel takes from its body."""
+    return {
+        "business_id": body.business_id,
+        "client_id": body.client_id,
+        "location_id": body.location_id,
+        "staff_id": body.staff_id or staff_id,
+        "scheduled_at": body.scheduled_at,
+        "template_id": body.template_id,
+        "variables": body.variables,
+        "priority": body.priority,
+        "metadata": body.metadata,
+        "request_id": given.request_id,
+        "expected_last_message_id": body.expected_last_message_id,
+    }
+
+
+def text_to_queue(body: shapes.QueueSms, given: Given, staff_id: int | None) -> TextToQueue:
+    return TextToQueue(
+        **draft_fields(body, given, staff_id),
         to=body.to,
         body=body.body,
         media_urls=body.media_urls,
         sender=body.from_,
-        location_id=body.location_id,
-        staff_id=body.staff_id or staff_id,
-        scheduled_at=body.scheduled_at,
-        template_id=body.template_id,
-        variables=body.variables,
-        priority=body.priority,
-        metadata=body.metadata,
-        request_id=given.request_id,
         fingerprint=given.fingerprint("sms/queue"),
-        expected_last_message_id=body.expected_last_message_id,
     )
 
 
@@ -105,43 +113,52 @@ class Sms(OmegaViewSet):
         errors=(404, 413),
     )
     def status(self, request: Request, given: Given) -> Response:
-        body: shapes.StatusUpdate = given.body
-        applied = statuses.apply_report(
-            statuses.Report(
-                status=body.status,
-                message_id=body.message_id,
-                provider_message_id="" if body.message_id else body.provider_message_id or "",
-                error_code=body.error_code or "",
-                error_message=body.error_message or "",
-                occurred_at=body.occurred_at,
-                business_id=caller(request).business_id,
-            )
-        )
+        applied = statuses.apply_report(report_of(given.body, given.body.status, caller(request).business_id))
         if applied.message_id is None:
             raise NotFound("There is no such outgoing message.")
         return Response({"message_id": applied.message_id, "status": applied.status, "applied": applied.applied})
 
 
-def text_to_record(body: shapes.RecordSms, given: Given, staff_id: int | None) -> recording.TextToRecord:
-    default = "received" if body.direction == "inbound" else "sent"
-    return recording.TextToRecord(
-        business_id=body.business_id,
-        direction=body.direction,
-        status=body.status or default,
-        client_id=body.client_id,
+def report_of(body: shapes.Receipt, status: str, business_id: int | None, *, channel: str = "sms") -> statuses.Report:
+    """A caller's receipt; by our id where it gives both."""
+    return statuses.Report(
+        status=status,
+        message_id=body.message_id,
+        provider_message_id="" if body.message_id else body.provider_message_id or "",
+        error_code=body.error_code or "",
+        error_message=body.error_message or "",
+        occurred_at=body.occurred_at,
+        business_id=business_id,
+        channel=channel,
+    )
+
+
+def record_fields(body: shapes.Record, given: Given, staff_id: int | None) -> dict[str, Any]:
+    """What a record of any channel takes from its body."""
+    return {
+        "business_id": body.business_id,
+        "direction": body.direction,
+        "status": body.status or ("received" if body.direction == "inbound" else "sent"),
+        "client_id": body.client_id,
+        "location_id": body.location_id,
+        "staff_id": body.staff_id or (staff_id if body.direction == "outbound" else None),
+        "provider_message_id": body.provider_message_id,
+        "sent_at": body.sent_at,
+        "delivered_at": body.delivered_at,
+        "error": body.error.model_dump() if body.error else None,
+        "metadata": body.metadata,
+        "request_id": given.request_id,
+    }
+
+
+def text_to_record(body: shapes.RecordSms, given: Given, staff_id: int | None) -> TextToRecord:
+    return TextToRecord(
+        **record_fields(body, given, staff_id),
         from_=body.from_,
         to=body.to,
         body=body.body or "",
         media_urls=body.media_urls,
-        location_id=body.location_id,
-        staff_id=body.staff_id or (staff_id if body.direction == "outbound" else None),
         provider=body.provider or ("twilio" if body.provider_message_id else None),
-        provider_message_id=body.provider_message_id,
-        sent_at=body.sent_at,
-        delivered_at=body.delivered_at,
-        error=body.error.model_dump() if body.error else None,
-        metadata=body.metadata,
-        request_id=given.request_id,
         fingerprint=given.fingerprint("sms/record"),
     )
 
@@ -154,12 +171,9 @@ def dry_run(decision: sending.Decision) -> dict[str, Any]:
         "reason": decision.reason or None,
         "from": decision.sender["address"],
         "to": decision.to,
-        "segments": decision.segments.count,
-        "encoding": decision.segments.encoding,
-        "ucs2_characters": decision.segments.forced_by,
         "consent": decision.consent,
         "release_at": decision.release_at,
-        "body": decision.body,
+        **decision.content.shown,
     }
 
 

@@ -56,6 +56,8 @@ class NewMessage:
     metadata: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] | None = None
     created_at: datetime | None = None
+    # What a table above this app keeps beside the message: for the statements of `append_messages(beside=…)`.
+    beside: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ _COLUMNS = """
     cc text[], bcc text[], staff_id bigint, sender_id bigint, provider text, provider_message_id text,
     error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool, counts bool,
     priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
-    delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb, created_at timestamptz
+    delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb, created_at timestamptz,
+    beside jsonb
 """
 _APPEND = """
 WITH input AS MATERIALIZED (
@@ -132,9 +135,18 @@ summary AS (
 SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
 FROM ins JOIN input ON input.new_id = ins.id
 """
-_NO_GATE = {"columns": _COLUMNS, "gate": "", "where_gate": "", "beside": ""}
-# `most` tells the planner how few rows the JSON holds; it would take it for a hundred.
-_ONE, _MANY = _APPEND.format(most=1, **_NO_GATE), _APPEND.format(most=100_000, **_NO_GATE)
+
+
+@functools.lru_cache(maxsize=32)
+def _statement(gate: str, beside: str, most: int) -> str:
+    """`most` tells the planner how few rows the JSON holds; it would take it for a hundred."""
+    return _APPEND.format(
+        columns=_COLUMNS,
+        gate=f"gate AS ({gate})," if gate else "",
+        where_gate="WHERE EXISTS (SELECT 1 FROM gate)" if gate else "",
+        beside=beside,
+        most=most,
+    )
 
 
 def new_request_id() -> str:
@@ -156,23 +168,21 @@ def first_of(business_id: int, request_id: str, fingerprint: bytes) -> dict[str,
     return first
 
 
-@functools.lru_cache(maxsize=16)
-def _gated(gate: str, beside: str) -> str:
-    where = "WHERE EXISTS (SELECT 1 FROM gate)"
-    return _APPEND.format(columns=_COLUMNS, gate=f"gate AS ({gate}),", where_gate=where, most=100, beside=beside)
-
-
-def append_messages(rows: list[NewMessage], gate: Gate | None = None) -> dict[int, dict[str, Any]]:
+def append_messages(
+    rows: list[NewMessage], gate: Gate | None = None, beside: tuple[str, ...] = ()
+) -> dict[int, dict[str, Any]]:
     """Append `rows` in their order; give `id` and `created_at` by each one's place in the list.
 
     A row whose `request_id` or provider's id its business already has is left out of the answer. An unread inbound
-    one reopens its conversation. With a `gate`, nothing is written where its insert was not new.
+    one reopens its conversation. With a `gate`, nothing is written where its insert was not new. `beside` are inserts
+    that read `ins` (what was appended) joined to `input` by `new_id`, whose column `beside` is the row's own.
     """
     # The threads are named besides: the planner cannot guess how few rows the JSON holds, and would scan the table.
     threads = list({row.conversation_id for row in rows})
     params: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "threads": threads}
+    further = "".join(f"beside_{place} AS ({one}), " for place, one in enumerate(beside))
     if gate is None:
-        found = sql.rows(_ONE if len(rows) == 1 else _MANY, params)
+        found = sql.rows(_statement("", further, 1 if len(rows) == 1 else 100_000), params)
     else:
-        found = sql.rows(_gated(gate.sql, gate.beside), params | gate.params)
+        found = sql.rows(_statement(gate.sql, further + gate.beside, 100), params | gate.params)
     return {row["ord"]: row for row in found}

@@ -9,7 +9,7 @@ from conversations.models import Conversation
 from conversations.services.threads import NewNote
 from conversations.services.timeline import new_request_id
 from messaging.services import consent, parties
-from messaging.services.sending import TextToQueue
+from messaging.services.texts import TextToQueue
 from omega_project.lib.api.errors import parameter_error
 from omega_project.lib.clean import storable
 
@@ -51,7 +51,7 @@ def box_for(conversation: Conversation) -> ReplyBox:
 
 def _why_closed(facts: parties.Facts) -> str:
     reasons = [
-        (not facts.client_phone, "This client has no phone number, so there is nowhere to send a text."),
+        (not facts.client_address, "This client has no phone number, so there is nowhere to send a text."),
         (
             facts.consent == consent.OPTED_OUT,
             "This client has opted out of texts. Only their own START opens this again.",

@@ -1,6 +1,6 @@
 """What a provider is to omega: it translates between the vendor's words and ours and decides nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,32 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes with a mail."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What a mail has besides its text and its two ends.
+
+    `headers` are ours and the caller's, ready to be sent: values in ASCII, one line each.
+    """
+
+    subject: str
+    html: str = ""
+    from_name: str = ""
+    cc: Sequence[str] = ()
+    bcc: Sequence[str] = ()
+    reply_to: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[File] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to hand over. `callback_url` carries our message id; `attempt` counts from 1."""
 
@@ -27,6 +53,7 @@ class Outgoing:
     body: str
     media_urls: Sequence[str] = ()
     callback_url: str = ""
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +116,21 @@ class CannotAsk(Exception):
 
 
 class Provider(Protocol):
-    """A way to send, and to ask what was sent."""
+    """A way to send."""
 
     name: str
 
     def send(self, message: Outgoing) -> SendResult:
-        """Hand `message` over. Never raises: what goes wrong is an outcome. Takes at most SEND_SECONDS."""
+        """Hand `message` over. Never raises: what goes wrong is an outcome. Takes at most SEND_SECONDS.
+
+        With files, as much longer as their bytes take at UPLOAD_RATE, and at most UPLOAD_SECONDS.
+        """
         ...
+
+
+@runtime_checkable
+class CanBeAsked(Protocol):
+    """A provider that can be asked whether it took a message. Another one only tells, by its events."""
 
     def find(self, message: Outgoing, since: datetime) -> list[Listed]:
         """The provider's messages of the same sender, recipient and text since `since`. Raises CannotAsk."""
@@ -118,3 +153,6 @@ class KeepsRecord(Protocol):
 # The longest that one try may take; a claim's lease is longer (services/delivery.py).
 CONNECT_SECONDS = 3.0
 SEND_SECONDS = 8.0
+# What a mail with files takes besides: bytes a second at the worst that we wait for, and the most.
+UPLOAD_RATE = 2_000_000
+UPLOAD_SECONDS = 25.0

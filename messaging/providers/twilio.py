@@ -1,14 +1,12 @@
 """Twilio's Messages resource and webhooks in our words (providers.md, 1 to 4, checked against twilio 9.13)."""
 
 import threading
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import certifi
 import urllib3
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http import HttpClient
@@ -16,7 +14,6 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from messaging.providers.base import (
-    CONNECT_SECONDS,
     SEND_SECONDS,
     CannotAsk,
     IncomingMedia,
@@ -27,6 +24,7 @@ from messaging.providers.base import (
     SendResult,
     StatusReport,
 )
+from messaging.providers.wire import CutOff, NeverLeft, Wire
 
 # Twilio's words for a message's status to ours. `sent` is the nearest carrier's acceptance; the provider's own
 # queueing is `sent` to us: it left our hands. A word that is not here is kept raw and moves nothing.
@@ -47,14 +45,6 @@ KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
 MOST_MEDIA = 10
 
 
-class CutOff(Exception):
-    """The line broke, or time ran out, when the request may have left."""
-
-
-class NeverLeft(Exception):
-    """No connection came about: the request surely did not leave."""
-
-
 # What may go wrong in reading Twilio's record: a refusal, no connection, an answer that is none.
 _NO_RECORD = (TwilioException, NeverLeft, CutOff, ValueError, TypeError, AttributeError, KeyError)
 
@@ -69,9 +59,7 @@ class LeanHttpClient(HttpClient):
         super().__init__(None, False, SEND_SECONDS)
         self._base = urlsplit(base_url) if base_url else None
         self._last = threading.local()
-        self._pool = urllib3.PoolManager(
-            num_pools=4, maxsize=pool_size, retries=False, ca_certs=certifi.where(), cert_reqs="CERT_REQUIRED"
-        )
+        self._wire = Wire(pool_size)
 
     @property
     def origin(self) -> str:
@@ -101,8 +89,9 @@ class LeanHttpClient(HttpClient):
         sent = dict(headers or {})
         if auth:
             sent.update(urllib3.make_headers(basic_auth=f"{auth[0]}:{auth[1]}"))
-        status, text, self._last.headers = self._exchange(method, target, body, sent, timeout or SEND_SECONDS)
-        return Response(status, text, self._last.headers)
+        answer = self._wire.exchange(method, target, body, sent, timeout or SEND_SECONDS)
+        self._last.headers = answer.headers
+        return Response(answer.status, answer.body.decode("utf-8", "replace"), answer.headers)
 
     def _target(self, url: str) -> str:
         if self._base is None:
@@ -110,41 +99,6 @@ class LeanHttpClient(HttpClient):
         parts = urlsplit(url)
         path = self._base.path.rstrip("/") + parts.path
         return urlunsplit((self._base.scheme, self._base.netloc, path, parts.query, ""))
-
-    def _exchange(
-        self, method: str, url: str, body: str | None, headers: dict[str, str], timeout: float
-    ) -> tuple[int, str, Mapping[str, str]]:
-        ends = time.monotonic() + timeout
-        limits = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout)
-        try:
-            answer = self._pool.request(
-                method, url, body=body, headers=headers, timeout=limits, preload_content=False, redirect=False
-            )
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise NeverLeft(str(error)) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise CutOff(_reason(error)) from error
-        return answer.status, _read(answer, ends), answer.headers
-
-
-def _reason(error: Exception) -> str:
-    return "no answer in time" if isinstance(error, urllib3.exceptions.TimeoutError) else f"the line was cut: {error}"
-
-
-def _read(answer: Any, ends: float) -> str:
-    """The body, at most 1 MiB, within the deadline: an answer that drips a byte at a time does not hold a worker."""
-    chunks, size = [], 0
-    try:
-        for chunk in answer.stream(65536):
-            chunks.append(chunk)
-            size += len(chunk)
-            if time.monotonic() > ends or size > 1 << 20:
-                answer.close()
-                raise CutOff("the answer took too long or was too large")
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise CutOff(_reason(error)) from error
-    answer.release_conn()
-    return b"".join(chunks).decode("utf-8", "replace")
 
 
 def _filled(values: Mapping[str, object] | None) -> dict[str, object]:

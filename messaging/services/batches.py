@@ -1,24 +1,24 @@
-"""Many messages by one door: runs of plain texts cost one transaction, the rest goes one by one, all in order."""
+"""Many messages by one door: runs of plain messages cost one transaction, the rest goes one by one, all in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from conversations.models import Message
-from conversations.services.timeline import NewMessage, append_messages
+from conversations.services.timeline import NewMessage
 from messaging.services import parties, sending, wakeup
-from messaging.services.sending import Accepted, Decision, TextToQueue
+from messaging.services.sending import Accepted, Content, Decision, Draft
 from omega_project.lib import sql
 from omega_project.lib.api.errors import ApiError
 
 Result = Accepted | ApiError
-Work = TextToQueue | Callable[[], Accepted]
+Work = Draft | Callable[[], Accepted]
 
 
 @dataclass(slots=True)
 class _Plain:
     place: int
-    text: TextToQueue
+    draft: Draft
     decision: Decision
 
 
@@ -39,10 +39,10 @@ def take(rows: list[Work]) -> list[Result]:
 
 
 def _facts(rows: list[Work], results: list[Result | None]) -> dict[int, parties.Facts]:
-    """The facts of every text, in one statement."""
+    """The facts of every message, in a statement a channel."""
     ends = {}
     for place, row in enumerate(rows):
-        if isinstance(row, TextToQueue):
+        if isinstance(row, Draft):
             try:
                 ends[place] = sending.ends_of(row)
             except ApiError as error:
@@ -52,8 +52,8 @@ def _facts(rows: list[Work], results: list[Result | None]) -> dict[int, parties.
 
 
 def _plain(place: int, row: Work, facts: parties.Facts | None, results: list[Result | None]) -> _Plain | None:
-    """The row as a plain text of a known thread; None where it is something else, or wrong (then `results` says so)."""
-    if not isinstance(row, TextToQueue) or facts is None or results[place] is not None:
+    """The row as a plain message of a known thread; None where it is none, or wrong (then `results` says so)."""
+    if not isinstance(row, Draft) or facts is None or results[place] is not None:
         return None
     try:
         decision = sending.decide(row, sending.checked(row, facts))
@@ -64,7 +64,7 @@ def _plain(place: int, row: Work, facts: parties.Facts | None, results: list[Res
 
 def _one(row: Work) -> Result:
     try:
-        return sending.queue_message(row) if isinstance(row, TextToQueue) else row()
+        return sending.queue_message(row) if isinstance(row, Draft) else row()
     except ApiError as error:
         return error
 
@@ -73,11 +73,12 @@ def _flush(run: list[_Plain], results: list[Result | None]) -> None:
     """Append the run in one statement, and empty it."""
     if not run:
         return
-    messages = [sending.row_of(plain.text, plain.decision) for plain in run]
+    messages = [sending.row_of(plain.draft, plain.decision) for plain in run]
     threads = sorted({message.conversation_id for message in messages})
-    stored = sql.in_transaction(lambda: _append(threads, messages))
+    contents = [plain.decision.content for plain in run]
+    stored = sql.in_transaction(lambda: _append(threads, messages, contents))
     for place, (plain, message) in enumerate(zip(run, messages, strict=True)):
-        results[plain.place] = _answer(plain.text, message.request_id, stored.get(place))
+        results[plain.place] = _answer(plain.draft, message.request_id, stored.get(place))
     for priority in {m.priority for m in messages if m.status == Message.Status.QUEUED}:
         wakeup.wake_dispatch(priority)
     run.clear()
@@ -86,16 +87,16 @@ def _flush(run: list[_Plain], results: list[Result | None]) -> None:
 _LOCK = "SELECT id FROM conversations_conversation WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 
-def _append(threads: list[int], messages: list[NewMessage]) -> dict[int, dict[str, Any]]:
+def _append(threads: list[int], messages: list[NewMessage], contents: list[Content]) -> dict[int, dict[str, Any]]:
     """Append behind the threads' locks, taken in one order: two batches that cross do not deadlock."""
     sql.rows(_LOCK, {"ids": threads})
-    return append_messages(messages)
+    return sending.append(messages, contents)
 
 
-def _answer(text: TextToQueue, request_id: str, stored: dict[str, int | str] | None) -> Result:
+def _answer(draft: Draft, request_id: str, stored: dict[str, int | str] | None) -> Result:
     if stored is None:
         try:
-            return sending.replayed(text.business_id, request_id, text.fingerprint)
+            return sending.replayed(draft.business_id, request_id, draft.fingerprint)
         except ApiError as error:
             return error
     return Accepted(

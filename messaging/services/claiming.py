@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
+import orjson
+
 from conversations.models import Message
 from messaging.services import quiet
+from messaging.services.channels import BLOCKED, BY_NAME
 from omega_project.lib import sql
 
 # Longer than the longest try (providers.base.SEND_SECONDS) and what may pass before it begins.
 LEASE_SECONDS = 12
+# And so much longer where we carry the files up ourselves (providers.base.UPLOAD_SECONDS).
+UPLOAD_LEASE_SECONDS = 48
 
 _PROMOTE = """
 WITH due AS (
@@ -67,12 +72,12 @@ WITH quota AS (
     UPDATE conversations_message m SET
         status = CASE WHEN x.reason IS NULL THEN 'sending' ELSE 'blocked' END,
         attempts = m.attempts + CASE WHEN x.reason IS NULL THEN 1 ELSE 0 END,
-        lease_until = CASE WHEN x.reason IS NULL THEN clock_timestamp() + make_interval(secs => %(lease)s::int) END,
+        lease_until = CASE WHEN x.reason IS NULL THEN clock_timestamp() + make_interval(secs => %(lease)s::int
+            + CASE WHEN o.media_count > 0 AND o.channel = ANY(%(uploading)s::text[]) THEN %(upload)s::int ELSE 0 END)
+            END,
         error_code = COALESCE(x.reason, ''), error_retryable = false,
-        error_message = CASE x.reason WHEN 'opted_out' THEN 'The client has opted out of texts.'
-            WHEN 'client_blocked' THEN 'The client is blocked.'
-            WHEN 'business_suspended' THEN 'The business is suspended: it receives and records, and sends nothing.'
-            ELSE '' END
+        error_message = COALESCE(%(blocked)s::jsonb ->> (o.channel || ':' || x.reason), %(blocked)s::jsonb ->> x.reason,
+            '')
     FROM picked k
     JOIN conversations_message o ON o.id = k.id
     JOIN accounts_business b ON b.id = o.business_id
@@ -82,7 +87,11 @@ WITH quota AS (
     CROSS JOIN LATERAL (SELECT CASE WHEN b.status <> 'active' THEN 'business_suspended'
         WHEN c.is_blocked THEN 'client_blocked'
         WHEN t.state = 'opted_out' OR (o.channel = 'sms' AND c.consent_sms = 'opted_out')
-            OR (o.channel = 'email' AND c.consent_email = 'opted_out') THEN 'opted_out' END AS reason) x
+            OR (o.channel = 'email' AND c.consent_email = 'opted_out') THEN 'opted_out'
+        WHEN t.bounced_at IS NOT NULL THEN 'address_bounced'
+        WHEN cardinality(o.cc) + cardinality(o.bcc) > 0 AND EXISTS (
+            SELECT 1 FROM messaging_consent y WHERE y.business_id = o.business_id AND y.channel = o.channel
+            AND y.address = ANY(o.cc || o.bcc) AND y.state = 'opted_out') THEN 'copy_opted_out' END AS reason) x
     WHERE m.id = k.id
     RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
         m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
@@ -94,9 +103,7 @@ WITH quota AS (
     INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
     SELECT id, 'queued', 'blocked', 'dispatch', '', clock_timestamp() FROM claimed WHERE status = 'blocked'
 )
-SELECT claimed.*, CASE WHEN media_count > 0 THEN ARRAY(
-    SELECT source_url FROM conversations_attachment t WHERE t.message_id = claimed.id ORDER BY t.id) END AS media_urls
-FROM claimed ORDER BY priority, position
+SELECT * FROM claimed ORDER BY priority, position
 """
 _SPEND = """
 UPDATE messaging_senderbudget b SET tokens = b.tokens - u.used
@@ -112,6 +119,9 @@ WITH back AS (
 DELETE FROM messaging_attempt a USING back WHERE a.message_id = back.id AND a.number = back.number
 """
 
+UPLOADING = [channel.name for channel in BY_NAME.values() if channel.uploads]
+_BLOCKED = orjson.dumps(BLOCKED).decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -121,11 +131,12 @@ class Claim:
     business_id: int
     attempt: int
     attempts_allowed: int
+    channel: str
     provider: str
     from_address: str
     to_address: str
     body: str
-    media_urls: tuple[str, ...]
+    media_count: int = 0
 
 
 def promote_scheduled() -> int:
@@ -154,7 +165,7 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
         return Claimed([], 0)
     params = {
         "senders": list(limits), "limits": list(limits.values()), "room": room, "lease": LEASE_SECONDS,
-        "worker": worker,
+        "worker": worker, "uploading": UPLOADING, "upload": UPLOAD_LEASE_SECONDS, "blocked": _BLOCKED,
     }  # fmt: skip
     found = sql.rows(_CLAIM, params)
     _spend(senders, found)
@@ -162,7 +173,7 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
     quiet_now = _quiet(going)
     if quiet_now:
         sql.rows(_PUT_BACK, {"ids": list(quiet_now), "due": list(quiet_now.values())})
-    claims = [_as_claim(row) for row in going if row["id"] not in quiet_now]
+    claims = [as_claim(row) for row in going if row["id"] not in quiet_now]
     return Claimed(claims, len(found) - len(claims))
 
 
@@ -206,15 +217,16 @@ def _time(value: time) -> time:
     return value.replace(tzinfo=None)
 
 
-def _as_claim(row: dict[str, Any]) -> Claim:
+def as_claim(row: dict[str, Any]) -> Claim:
     return Claim(
         message_id=row["id"],
         business_id=row["business_id"],
         attempt=row["attempts"],
         attempts_allowed=row["attempts_allowed"],
+        channel=row["channel"],
         provider=row["provider"],
         from_address=row["from_address"],
         to_address=row["to_address"],
         body=row["body"],
-        media_urls=tuple(row["media_urls"] or ()),
+        media_count=row["media_count"],
     )

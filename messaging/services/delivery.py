@@ -16,8 +16,9 @@ from typing import Any
 import structlog
 from django.conf import settings
 
-from messaging.providers.base import Outcome, Outgoing, Provider, SendResult
-from messaging.services import carriers, claiming, settling
+from messaging.providers.base import Outcome, Provider, SendResult
+from messaging.services import carriers, claiming, handover, settling
+from messaging.services.prepared import NotReady, Prepared
 from omega_project.lib import jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
 from omega_project.lib.metrics import PROVIDER_CALLS
@@ -67,22 +68,26 @@ class Drain:
         if room < self.concurrency // 4 and self.in_flight:
             return 0
         claimed = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
-        for claim in claimed.claims:
+        claimed_at = time.monotonic()
+        for claim, ready in zip(claimed.claims, handover.prepare(claimed.claims), strict=True):
             self.in_flight += 1
             self.by_business[claim.business_id] += 1
-            self.pool.submit(self._deliver, claim, provider_for(claim), time.monotonic())
+            self.pool.submit(self._deliver, claim, provider_for(claim), ready, claimed_at)
         return len(claimed.claims) + claimed.set_aside
 
     def _share(self) -> int:
         """No business fills the last quarter of the slots: another one's message finds room at once."""
         return max(1, self.concurrency * 3 // 4)
 
-    def _deliver(self, claim: claiming.Claim, provider: Provider | SendResult, claimed_at: float) -> None:
-        if time.monotonic() - claimed_at > BEGIN_WITHIN_SECONDS:
+    def _deliver(
+        self, claim: claiming.Claim, provider: Provider | SendResult, ready: Prepared, claimed_at: float
+    ) -> None:
+        left = BEGIN_WITHIN_SECONDS - (time.monotonic() - claimed_at)
+        if left < 0:
             result = SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
         else:
             began = time.monotonic()
-            result = send(claim, provider)
+            result = send(claim, provider, ready, left)
             PROVIDER_CALLS.labels(claim.provider, result.outcome.value).observe(time.monotonic() - began)
         self.done.put(Delivered(claim, result))
 
@@ -108,7 +113,7 @@ class Drain:
 
     def _finish(self) -> None:
         """Settle what is still in flight, within the longest that a call takes; then the lease takes over."""
-        ends = time.monotonic() + claiming.LEASE_SECONDS
+        ends = time.monotonic() + claiming.LEASE_SECONDS + claiming.UPLOAD_LEASE_SECONDS
         try:
             while self.in_flight > 0 and time.monotonic() < ends:
                 self._settle(self._gather(wait=True))
@@ -124,33 +129,28 @@ def provider_for(claim: claiming.Claim) -> Provider | SendResult:
         log.error("send.sealed", business_id=claim.business_id, provider=claim.provider)
         return SendResult(Outcome.NOT_TAKEN, code="sealed", detail=str(error))
     if provider is None:
-        return SendResult(Outcome.REFUSED, code="no_provider", detail=f"no provider is named {claim.provider!r}")
+        return SendResult(Outcome.REFUSED, code="no_provider", detail=f"There is no provider {claim.provider!r}.")
     return provider
 
 
-def send(claim: claiming.Claim, provider: Provider | SendResult) -> SendResult:
-    """Call the provider. Whatever it raises, the outcome is one that loses and doubles nothing."""
+def send(
+    claim: claiming.Claim, provider: Provider | SendResult, ready: Prepared, seconds: float = BEGIN_WITHIN_SECONDS
+) -> SendResult:
+    """Call the provider, beginning within `seconds`. Whatever is raised, the outcome loses and doubles nothing."""
     if isinstance(provider, SendResult):
         return provider
+    called = False
     try:
-        return provider.send(outgoing(claim))
+        with handover.room.taken(ready.weight, seconds):
+            message = ready.make()
+            called = True
+            return provider.send(message)
+    except NotReady as error:
+        return error.result
     except Exception as error:
         log.exception("send.failed", message_id=claim.message_id)
-        return SendResult(Outcome.UNKNOWN, code="adapter", detail=repr(error)[:300])
-
-
-def outgoing(claim: claiming.Claim) -> Outgoing:
-    """The claim in the provider's terms. Our id and the attempt ride in the callback's URL (providers.md, 0)."""
-    base = f"{settings.PUBLIC_BASE_URL}/{settings.OMEGA_URL_PREFIX}"
-    return Outgoing(
-        message_id=claim.message_id,
-        attempt=claim.attempt,
-        from_address=claim.from_address,
-        to_address=claim.to_address,
-        body=claim.body,
-        media_urls=claim.media_urls,
-        callback_url=f"{base}twilio/sms/status?mid={claim.message_id}&a={claim.attempt}#rc=3&rp=5xx,ct,rt",
-    )
+        outcome = Outcome.UNKNOWN if called else Outcome.NOT_TAKEN
+        return SendResult(outcome, code="adapter", detail=repr(error)[:300])
 
 
 def drain(seconds: float = SLICE_SECONDS) -> bool:
@@ -158,4 +158,4 @@ def drain(seconds: float = SLICE_SECONDS) -> bool:
     return Drain(settings.DISPATCH_CONCURRENCY).run(seconds)
 
 
-__all__: list[Any] = ["Drain", "drain", "outgoing", "provider_for", "send"]
+__all__: list[Any] = ["Drain", "drain", "provider_for", "send"]

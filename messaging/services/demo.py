@@ -14,7 +14,8 @@ from conversations.services import threads
 from conversations.services.timeline import NewMessage, append_messages, new_request_id
 from messaging.models import Template
 from messaging.services.demo_houses import HOUSES, House, Line, Person
-from messaging.services.recording import TextToRecord, record_message
+from messaging.services.recording import record_message
+from messaging.services.texts import TextToRecord
 from omega_project.lib import sql
 
 ADMIN = "admin"

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from messaging.services import reply_tokens
 from omega_project.lib import sql
 
 _EVENTS = """
@@ -56,7 +57,6 @@ def _door(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, A
     at = message["created_at"]
     consent = {"state": decision["consent"]}
     sender = {"address": message["from_address"], "why": decision["sender"]}
-    text = {"encoding": decision["encoding"], "segments": message["segments"]}
     timing = {"reason": decision["reason"] or None, "release_at": decision["release_at"]}
     return [
         {
@@ -66,9 +66,36 @@ def _door(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, A
             "detail": consent,
         },
         {"step": "sender", "at": at, "result": "chosen", "detail": sender},
-        {"step": "segments", "at": at, "result": "counted", "detail": text},
+        *_CONTENT[message["channel"]](message, decision),
         {"step": "timing", "at": at, "result": decision["would"], "detail": timing},
     ]
+
+
+def _text(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, Any]]:
+    detail = {"encoding": decision["encoding"], "segments": message["segments"]}
+    return [{"step": "segments", "at": message["created_at"], "result": "counted", "detail": detail}]
+
+
+def _mail(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, Any]]:
+    at = message["created_at"]
+    detail = {
+        "recipients": decision["recipients"], "bytes": decision["bytes"], "in_reply_to": decision["in_reply_to"],
+        "message_id": f"<{reply_tokens.message_id_for(message['id'])}>",
+    }  # fmt: skip
+    files = [
+        {
+            "step": "attachment",
+            "at": at,
+            "result": file["status"],
+            "detail": {"name": file["name"], "size": file["size"]},
+        }
+        for file in message["media"]
+    ]
+    return [{"step": "mail", "at": at, "result": "composed", "detail": detail}, *files]
+
+
+# What was made of the content, by channel.
+_CONTENT = {"sms": _text, "email": _mail}
 
 
 def _try(attempt: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,11 @@
-"""Media that came in: fetched by a job, bounded and checked, kept as our own copy."""
+"""Files that lie elsewhere: fetched by a job, bounded and checked, kept as our own copy.
+
+What came in stands in its conversation meanwhile; a mail that goes out waits until its files are here.
+"""
 
 import mimetypes
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -8,8 +13,9 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.utils import timezone
 
+from conversations import media_links
 from conversations.models import Attachment
-from messaging.services import carriers, settling, wakeup
+from messaging.services import carriers, mail_rules, settling, wakeup
 from omega_project.lib import http, sealing, sql
 
 log = structlog.get_logger(__name__)
@@ -20,11 +26,47 @@ _TAKEN = ("image/", "audio/", "video/", "text/vcard", "text/x-vcard", "text/plai
 _TAKEN_EXACTLY = {"application/pdf", "application/vcard", "application/ogg"}
 
 _TAKE = """
-UPDATE conversations_attachment SET attempts = attempts + 1,
-    next_attempt_at = clock_timestamp() + make_interval(secs => 60 * (attempts + 1))
-WHERE id = %(id)s AND status = 'pending' AND (next_attempt_at IS NULL OR next_attempt_at <= clock_timestamp())
-RETURNING id
+UPDATE conversations_attachment a SET attempts = a.attempts + 1,
+    next_attempt_at = clock_timestamp() + make_interval(secs => 60 * (a.attempts + 1))
+FROM conversations_message m
+WHERE a.id = %(id)s AND m.id = a.message_id AND a.status = 'pending'
+  AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= clock_timestamp())
+RETURNING a.id, m.direction, m.business_id
 """
+# What a mail's other parts take on their way already; its files in base64.
+_TAKEN_UP = """
+SELECT octet_length(m.body) + octet_length(m.html) + octet_length(m.subject) + COALESCE((
+    SELECT sum((a.size + 2) / 3 * 4) FROM conversations_attachment a WHERE a.message_id = m.id AND a.status = 'stored'
+), 0)::bigint AS bytes
+FROM conversations_message m WHERE m.id = %(id)s
+"""
+_ALL_HERE = """
+UPDATE conversations_message m SET due_at = clock_timestamp()
+WHERE m.id = %(id)s AND m.status = 'queued' AND m.due_at > clock_timestamp() AND NOT EXISTS (
+    SELECT 1 FROM conversations_attachment a WHERE a.message_id = m.id AND a.status <> 'stored')
+RETURNING m.priority
+"""
+_GIVE_UP = """
+WITH waiting AS (
+    SELECT id, status FROM conversations_message
+    WHERE id = %(id)s AND direction = 'outbound' AND status IN ('queued', 'scheduled') FOR UPDATE
+), failed AS (
+    UPDATE conversations_message m SET status = 'failed', error_code = 'attachment', error_message = %(why)s,
+        error_retryable = %(retryable)s, lease_until = NULL FROM waiting w WHERE m.id = w.id RETURNING m.id
+)
+INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
+SELECT w.id, w.status, 'failed', 'media', %(why)s, clock_timestamp() FROM waiting w JOIN failed f ON f.id = w.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How files of one direction are fetched: who may be given our credentials, which types and how much is taken."""
+
+    trusted: Callable[[int], http.TrustedOrigin | None]  # by business
+    takes: Callable[[str], bool]
+    room: Callable[[Attachment], int]
+    names_type: bool  # the caller's word for the type counts more than the server's
 
 
 def credentials_for(business_id: int) -> http.TrustedOrigin:
@@ -50,27 +92,68 @@ def is_taken(content_type: str) -> bool:
     return content_type.startswith(_TAKEN) or content_type in _TAKEN_EXACTLY
 
 
+def _room_in_mail(attachment: Attachment) -> int:
+    used = sql.rows(_TAKEN_UP, {"id": attachment.message_id})[0]["bytes"]
+    return max(0, (mail_rules.MOST_BYTES - int(used)) * 3 // 4)
+
+
+# A caller names what goes out: no host is trusted with more than anybody gets, and what type it is is their affair.
+_RULES = {
+    "inbound": Rules(credentials_for, is_taken, lambda attachment: MOST_BYTES, names_type=False),
+    "outbound": Rules(lambda business_id: None, lambda content_type: True, _room_in_mail, names_type=True),
+}
+
+
 def fetch_attachment(*, attachment_id: int) -> None:
     """Fetch one attachment's source and keep it; what may pass is tried again, up to six times."""
-    if not sql.rows(_TAKE, {"id": attachment_id}):
+    taken = sql.row(_TAKE, {"id": attachment_id})
+    if taken is None:
         return
-    attachment = Attachment.objects.select_related("message").get(pk=attachment_id)
+    attachment, rules = Attachment.objects.get(pk=attachment_id), _RULES[taken["direction"]]
+    business_id = taken["business_id"]
     try:
-        trusted = credentials_for(attachment.message.business_id)
-        found = http.fetch(attachment.source_url, most_bytes=MOST_BYTES, seconds=_SECONDS, trusted=trusted)
-        if not is_taken(found.content_type):
-            raise http.FetchError(f"Files of the type {found.content_type or 'unknown'} are not taken.", permanent=True)
+        found = _own_copy(attachment.source_url, business_id) or _fetched(attachment, rules, business_id)
     except http.FetchError as error:
         _note_failure(attachment, error)
         return
-    _keep(attachment, found)
+    _keep(attachment, found.content, (rules.names_type and attachment.content_type) or _type_of(found))
+    for row in sql.rows(_ALL_HERE, {"id": attachment.message_id}):
+        wakeup.wake_dispatch(row["priority"])
 
 
-def _keep(attachment: Attachment, found: http.Fetched) -> None:
-    ending = mimetypes.guess_extension(found.content_type) or ""
-    attachment.file.save(f"{attachment.pk}{ending}", ContentFile(found.content), save=False)
+def _fetched(attachment: Attachment, rules: Rules, business_id: int) -> http.Fetched:
+    room, trusted = rules.room(attachment), rules.trusted(business_id)
+    found = http.fetch(attachment.source_url, most_bytes=room, seconds=_SECONDS, trusted=trusted)
+    if not rules.takes(found.content_type):
+        raise http.FetchError(f"Files of the type {found.content_type or 'unknown'} are not taken.", permanent=True)
+    return found
+
+
+def _own_copy(url: str, business_id: int) -> http.Fetched | None:
+    """What one of our own signed links shows, of the same business: a client's picture can be passed on."""
+    base = media_links.link_for(0).rpartition("/")[0] + "/"
+    attachment_id = media_links.attachment_id_of(url.removeprefix(base)) if url.startswith(base) else None
+    if attachment_id is None:
+        return None
+    kept = Attachment.objects.filter(pk=attachment_id, status="stored", message__business_id=business_id).first()
+    if kept is None:
+        raise http.FetchError("The file is not kept here any more.", permanent=True)
+    with kept.file.open("rb") as file:
+        return http.Fetched(file.read(), kept.content_type)
+
+
+def _type_of(found: http.Fetched) -> str:
+    try:
+        return mail_rules.content_type(found.content_type)
+    except ValueError:
+        return "application/octet-stream"
+
+
+def _keep(attachment: Attachment, content: bytes, content_type: str) -> None:
+    ending = mimetypes.guess_extension(content_type) or ""
+    attachment.file.save(f"{attachment.pk}{ending}", ContentFile(content), save=False)
     attachment.status, attachment.error, attachment.next_attempt_at = "stored", "", None
-    attachment.content_type, attachment.size = found.content_type, len(found.content)
+    attachment.content_type, attachment.size = content_type, len(content)
     attachment.name = attachment.name or f"media-{attachment.pk}{ending}"
     attachment.save(update_fields=["file", "status", "error", "next_attempt_at", "content_type", "size", "name"])
 
@@ -82,7 +165,22 @@ def _note_failure(attachment: Attachment, error: http.FetchError) -> None:
     attachment.error = str(error)
     attachment.next_attempt_at = None if ended else timezone.now() + timedelta(seconds=wait)
     attachment.save(update_fields=["status", "error", "next_attempt_at"])
+    if ended:
+        why = f"The attachment {attachment.name or attachment.source_url} could not be fetched: {error}"
+        sql.rows(_GIVE_UP, {"id": attachment.message_id, "why": why, "retryable": not error.permanent})
     log.warning("media.failed", attachment_id=attachment.pk, error=str(error), ended=ended)
+
+
+_AGAIN = """
+UPDATE conversations_attachment SET status = 'pending', attempts = 0, error = '', next_attempt_at = clock_timestamp()
+WHERE message_id = ANY(%(ids)s::bigint[]) AND status = 'failed' AND source_url <> '' RETURNING id
+"""
+
+
+def fetch_again(message_ids: list[int]) -> None:
+    """Messages are tried again by hand: so are their files that could not be fetched."""
+    for row in sql.rows(_AGAIN, {"ids": message_ids}):
+        wakeup.wake_media(row["id"])
 
 
 def requeue_due(*, limit: int = 100) -> int:

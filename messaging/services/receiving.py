@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.utils import timezone
 
 from conversations.models import Attachment
 from conversations.services.threads import ensure_conversation, note_reopening
@@ -141,7 +142,7 @@ def _note_media(message_id: int, text: IncomingText) -> None:
     for item in text.media:
         attachment = Attachment.objects.create(
             message_id=message_id, status="pending", source_url=storable(item.url),
-            content_type=storable(item.content_type), name="", next_attempt_at=None,
+            content_type=storable(item.content_type), name="", next_attempt_at=timezone.now(),
         )  # fmt: skip
         wakeup.wake_media(attachment.pk)
 

@@ -1,23 +1,25 @@
-"""Recording a text that went or came by another way: in the timeline, never sent."""
+"""Recording a message that went or came by another way: in the timeline, never sent."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from conversations.models import Attachment
 from conversations.services.threads import ensure_conversation, note_reopening
-from conversations.services.timeline import NewMessage, append_messages, new_request_id
-from messaging.segments import count_segments
-from messaging.services import consent, parties, vocabulary
-from messaging.services.sending import Accepted, TextToQueue, facts_of, replayed
+from conversations.services.timeline import NewMessage, new_request_id
+from messaging.services import channels, parties
+from messaging.services.sending import Accepted, Content, append, checked, replayed
 from omega_project.lib import sql
-from omega_project.lib.addresses import normalise_party
 from omega_project.lib.api.errors import parameter_error
 
 
 @dataclass(slots=True)
-class TextToRecord:
-    """A text as its caller knows it. Inbound: `from_` is the client, `to` the business's sender."""
+class Record:
+    """A message as its caller knows it; each channel has its own kind (texts.py, mails.py).
+
+    Inbound: `from_` is the client, `to` the business's sender.
+    """
+
+    channel: ClassVar[channels.Channel]
 
     business_id: int
     direction: str
@@ -25,8 +27,6 @@ class TextToRecord:
     client_id: int | None = None
     from_: str | None = None
     to: str | None = None
-    body: str = ""
-    media_urls: list[str] = field(default_factory=list)
     location_id: int | None = None
     staff_id: int | None = None
     provider: str | None = None
@@ -39,88 +39,105 @@ class TextToRecord:
     fingerprint: bytes = b""
 
     @property
+    def is_inbound(self) -> bool:
+        return self.direction == "inbound"
+
+    @property
+    def client_field(self) -> str:
+        return "from" if self.is_inbound else "to"
+
+    @property
     def client_address(self) -> str | None:
-        return self.from_ if self.direction == "inbound" else self.to
+        return self.from_ if self.is_inbound else self.to
 
     @property
     def own_address(self) -> str | None:
-        return self.to if self.direction == "inbound" else self.from_
+        return self.to if self.is_inbound else self.from_
+
+    def compose(self, client_address: str) -> Content:
+        """What was said."""
+        raise NotImplementedError
+
+    def hang(self, message_id: int, client_id: int, address: str) -> None:
+        """Store what hangs on the message, and hear what it says; in the transaction of the write."""
+        raise NotImplementedError
 
 
-def record_message(text: TextToRecord) -> Accepted:
-    """Put a text into its conversation. The same `provider_message_id` twice is one message.
-
-    An inbound STOP or START changes the consent, as it does by every door.
-    """
-    return sql.in_transaction(lambda: _record(text))
+def record_message(given: Record) -> Accepted:
+    """Put a message into its conversation. The same `provider_message_id` twice is one message."""
+    return sql.in_transaction(lambda: _record(given))
 
 
-def _record(text: TextToRecord) -> Accepted:
-    facts = facts_of(
-        TextToQueue(
-            text.business_id, client_id=text.client_id, to=text.client_address, location_id=text.location_id,
-            staff_id=text.staff_id,
-        ),
-        "from" if text.direction == "inbound" else "to",
-    )  # fmt: skip
-    address = facts.to or facts.client_phone
+def _record(given: Record) -> Accepted:
+    facts = _facts(given)
+    address = facts.to or facts.client_address
     if not address:
-        raise parameter_error("client_id", "is a client without a phone number")
-    client_id = facts.client_id or parties.client_by_phone(business_id=text.business_id, phone=address)
+        raise parameter_error("client_id", given.channel.no_address)
+    content = given.compose(address)
+    client_id = facts.client_id or parties.client_by_address(
+        channel=given.channel, business_id=given.business_id, address=address
+    )
     conversation_id = facts.conversation_id
     if conversation_id is None:
         conversation_id, _ = ensure_conversation(
-            business_id=text.business_id, client_id=client_id, location_id=text.location_id
+            business_id=given.business_id, client_id=client_id, location_id=given.location_id
         )
-    elif text.direction == "inbound" and not facts.blocked:
+    elif given.is_inbound and not facts.blocked:
         note_reopening(conversation_id)
-    return _append(text, facts, client_id, conversation_id, address)
-
-
-def _append(text: TextToRecord, facts: parties.Facts, client_id: int, conversation_id: int, address: str) -> Accepted:
-    message = _row(text, facts, client_id, conversation_id, address)
-    stored = append_messages([message]).get(0)
+    message = _row(given, content, facts, (client_id, conversation_id, address))
+    stored = append([message], [content]).get(0)
     if stored is None:
-        return _known(text, message)
-    Attachment.objects.bulk_create(
-        Attachment(message_id=stored["id"], status="linked", source_url=url) for url in text.media_urls
-    )
-    if text.direction == "inbound" and (keyword := vocabulary.keyword_in(text.body)):
-        consent.hears_keyword(
-            keyword=keyword, business_id=text.business_id, client_id=client_id, address=address,
-            evidence={"message_id": stored["id"], "keyword": text.body.strip()[:64]}, source="record",
-        )  # fmt: skip
+        return _known(given, message)
+    given.hang(stored["id"], client_id, address)
     return Accepted(message.request_id, stored["id"], conversation_id, client_id, message.status, message.segments)
 
 
-def _row(text: TextToRecord, facts: parties.Facts, client_id: int, conversation_id: int, address: str) -> NewMessage:
-    inbound, error = text.direction == "inbound", text.error or {}
-    own = normalise_party(text.own_address) if text.own_address else (facts.sender or {}).get("address", "")
+def _facts(given: Record) -> parties.Facts:
+    to = None
+    if given.client_address is not None:
+        try:
+            to = given.channel.read(given.client_address, lambda: parties.country(given.business_id))
+        except ValueError as error:
+            raise parameter_error(given.client_field, str(error)) from None
+    ends = parties.Ends(
+        given.business_id, given.client_id, to, staff=given.staff_id, location=given.location_id, channel=given.channel
+    )
+    return checked(given, parties.facts_for([ends])[0], given.client_field)
+
+
+def _row(given: Record, content: Content, facts: parties.Facts, whose: tuple[int, int, str]) -> NewMessage:
+    inbound, error, (client_id, conversation_id, address) = given.is_inbound, given.error or {}, whose
+    own = given.channel.read_party(given.own_address) if given.own_address else (facts.sender or {}).get("address", "")
     return NewMessage(
-        business_id=text.business_id,
+        business_id=given.business_id,
         conversation_id=conversation_id,
         client_id=client_id,
-        channel="sms",
-        direction=text.direction,
-        status=text.status,
-        request_id=text.request_id or new_request_id(),
-        request_hash=text.fingerprint.hex() or None,
-        body=text.body,
+        channel=given.channel.name,
+        direction=given.direction,
+        status=given.status,
+        request_id=given.request_id or new_request_id(),
+        request_hash=given.fingerprint.hex() or None,
+        body=content.body,
+        subject=content.subject,
+        html=content.html,
         from_address=address if inbound else own,
         to_address=own if inbound else address,
-        staff_id=text.staff_id,
-        provider=text.provider or "",
-        provider_message_id=text.provider_message_id,
+        cc=content.cc,
+        bcc=content.bcc,
+        staff_id=given.staff_id,
+        provider=given.provider or "",
+        provider_message_id=given.provider_message_id,
         error_code=error.get("code", ""),
         error_message=error.get("message", ""),
         error_retryable=error.get("retryable", False),
-        segments=count_segments(text.body).count,
-        media_count=len(text.media_urls),
+        segments=content.segments,
+        media_count=content.media_count,
         is_read=not inbound or facts.blocked,
-        sent_at=text.sent_at,
-        delivered_at=text.delivered_at,
+        sent_at=given.sent_at,
+        delivered_at=given.delivered_at,
         decision={"source": "record"},
-        metadata=text.metadata,
+        metadata=given.metadata,
+        beside=content.beside,
     )
 
 
@@ -130,14 +147,14 @@ WHERE business_id = %(business)s AND provider = %(provider)s AND provider_messag
 """
 
 
-def _known(text: TextToRecord, message: NewMessage) -> Accepted:
+def _known(given: Record, message: NewMessage) -> Accepted:
     """The message that stands for this one already: by its provider's id, else by its request_id."""
-    if text.provider_message_id:
-        params = {"business": text.business_id, "provider": message.provider, "sid": text.provider_message_id}
+    if given.provider_message_id:
+        params = {"business": given.business_id, "provider": message.provider, "sid": given.provider_message_id}
         found = sql.row(_BY_PROVIDER_ID, params)
-        if found and found["request_id"] != text.request_id:
+        if found and found["request_id"] != given.request_id:
             return Accepted(
                 found["request_id"], found["id"], found["conversation_id"], found["client_id"],
                 found["accepted_status"], found["segments"], replayed=True,
             )  # fmt: skip
-    return replayed(text.business_id, message.request_id, text.fingerprint)
+    return replayed(given.business_id, message.request_id, given.fingerprint)

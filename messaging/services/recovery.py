@@ -5,9 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 
-from messaging.providers.base import CannotAsk, Listed, Outcome, Provider, SendResult
-from messaging.services import claiming, delivery, settling, wakeup
+from messaging.providers.base import CanBeAsked, CannotAsk, Listed, Outcome, Provider, SendResult
+from messaging.services import claiming, delivery, handover, settling, wakeup
+from messaging.services.claiming import as_claim
+from messaging.services.prepared import Prepared
 from omega_project.lib import sql
 
 log = structlog.get_logger(__name__)
@@ -17,6 +20,8 @@ MOST_DEATHS = 3
 ASKED_FOR = timedelta(hours=1)
 _ASKING_SECONDS = 30
 _ASK_AGAIN_SECONDS = 10
+_LISTEN_AGAIN_SECONDS = 5
+_SILENCE = "the provider has it not on its record, or told nothing of it"
 
 _EXPIRE = """
 WITH lost AS (
@@ -45,8 +50,10 @@ FROM (
     ORDER BY lease_until LIMIT 100 FOR UPDATE SKIP LOCKED
 ) due
 WHERE m.id = due.id
-RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.provider, m.from_address, m.to_address, m.body,
-    m.error_code, clock_timestamp() AS now,
+RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.provider, m.from_address, m.to_address,
+    m.body, m.media_count, m.error_code, clock_timestamp() AS now,
+    (SELECT e.processed_at FROM messaging_email e WHERE e.message_id = m.id) AS told_at,
+    (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.outcome = 'unknown') AS unknowns,
     (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,
     (SELECT a.finished_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS finished_at,
     (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.code = 'worker_lost') AS deaths
@@ -87,22 +94,40 @@ def sweep() -> dict[str, int]:
 
 
 def resolve_unknown() -> int:
-    """Ask the provider about outcomes that nobody knows: it has it, it surely has not, or it cannot be told yet."""
+    """Find out about outcomes that nobody knows: the provider has it, it surely has not, or it cannot be told yet.
+
+    Some providers can be asked; of the others their events tell, or their silence does.
+    """
     taken = sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS})
-    if not taken:
-        return 0
-    with ThreadPoolExecutor(min(16, len(taken))) as pool:
-        answers = list(pool.map(_ask, taken, [delivery.provider_for(_claim(row)) for row in taken]))
-    for row, answer in zip(taken, answers, strict=True):
-        _conclude(row, answer)
+    providers = [delivery.provider_for(as_claim(row)) for row in taken]
+    asked = [(row, one) for row, one in zip(taken, providers, strict=True) if _can_be_asked(one)]
+    _ask_all(asked)
+    for row, provider in zip(taken, providers, strict=True):
+        if not _can_be_asked(provider):
+            _listen(row)
     return len(taken)
 
 
-def _ask(row: dict[str, Any], provider: Provider | SendResult) -> list[Listed] | CannotAsk:
-    if isinstance(provider, SendResult):
-        return CannotAsk(provider.detail)
+def _can_be_asked(provider: Provider | SendResult) -> bool:
+    """True besides where there is no provider now: what keeps it away may be mended within the hour."""
+    return isinstance(provider, (CanBeAsked, SendResult))
+
+
+def _ask_all(asked: list[tuple[dict[str, Any], Provider | SendResult]]) -> None:
+    if not asked:
+        return
+    ready = handover.prepare([as_claim(row) for row, _ in asked])
+    with ThreadPoolExecutor(min(16, len(asked))) as pool:
+        answers = list(pool.map(_ask, *zip(*asked, strict=True), ready))
+    for (row, _), answer in zip(asked, answers, strict=True):
+        _conclude(row, answer)
+
+
+def _ask(row: dict[str, Any], provider: Provider | SendResult, ready: Prepared) -> list[Listed] | CannotAsk:
+    if not isinstance(provider, CanBeAsked):
+        return CannotAsk(provider.detail if isinstance(provider, SendResult) else "it keeps no record")
     try:
-        return provider.find(delivery.outgoing(_claim(row)), since=row["started_at"])
+        return provider.find(ready.make(), since=row["started_at"])
     except CannotAsk as error:
         return error
     except Exception as error:
@@ -110,18 +135,22 @@ def _ask(row: dict[str, Any], provider: Provider | SendResult) -> list[Listed] |
         return CannotAsk(repr(error)[:300])
 
 
-def _claim(row: dict[str, Any]) -> claiming.Claim:
-    return claiming.Claim(
-        message_id=row["id"],
-        business_id=row["business_id"],
-        attempt=row["attempts"],
-        attempts_allowed=row["attempts_allowed"],
-        provider=row["provider"],
-        from_address=row["from_address"],
-        to_address=row["to_address"],
-        body=row["body"],
-        media_urls=(),
-    )
+def _listen(row: dict[str, Any]) -> None:
+    """A provider that only tells: an event means that it has the mail, long silence that it surely has not.
+
+    Silence is believed once. After a second unknown outcome only a person sends it again.
+    """
+    claim, waited = as_claim(row), (row["now"] - row["finished_at"]).total_seconds()
+    if row["told_at"] is not None:
+        result = SendResult(Outcome.ACCEPTED, detail="the provider told of it")
+        settling.write([settling.row_of(claim, result)], source="reconcile", states=["unknown"])
+    elif waited < settings.EMAIL_UNKNOWN_GRACE:
+        wait = min(_LISTEN_AGAIN_SECONDS, settings.EMAIL_UNKNOWN_GRACE - waited)
+        _look_again(row, wait, "Nobody knows yet whether the provider took the message: its events will tell.")
+    elif row["unknowns"] > 1:
+        _look_again(row, None, "Twice nobody could tell whether the provider took it. Only a person sends it again.")
+    else:
+        settling.write([_surely_not(row, claim)], source="reconcile", states=["unknown"])
 
 
 def _conclude(row: dict[str, Any], answer: list[Listed] | CannotAsk) -> None:
@@ -129,7 +158,7 @@ def _conclude(row: dict[str, Any], answer: list[Listed] | CannotAsk) -> None:
         _ask_later(row, str(answer))
         return
     unclaimed = _not_ours_yet(row, answer)
-    claim = _claim(row)
+    claim = as_claim(row)
     if unclaimed:
         result = SendResult(Outcome.ACCEPTED, unclaimed[0].provider_message_id, detail="found on the provider's record")
         settling.write([settling.row_of(claim, result)], source="reconcile", states=["unknown"])
@@ -162,7 +191,7 @@ def _not_ours_yet(row: dict[str, Any], found: list[Listed]) -> list[Listed]:
 
 def _surely_not(row: dict[str, Any], claim: claiming.Claim) -> dict[str, Any]:
     """The provider surely has it not: queued again at once, since the back-off has passed already."""
-    nothing = SendResult(Outcome.NOT_TAKEN, code=row["error_code"], detail="not on the provider's record")
+    nothing = SendResult(Outcome.NOT_TAKEN, code=row["error_code"], detail=_SILENCE)
     settled = settling.row_of(claim, nothing)
     if settled["status"] != "queued":
         return settled

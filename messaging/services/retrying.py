@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from messaging.services import intake, wakeup
+from messaging.services import intake, media, wakeup
 from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound
 
@@ -25,6 +25,8 @@ WITH again AS (
         hold_until = NULL, position = nextval('conversations_message_id_seq'), provider_message_id = NULL,
         attempts_allowed = m.attempts + 6, error_code = '', error_message = '', error_retryable = false, sent_at = NULL
     FROM again WHERE m.id = again.id RETURNING m.id, again.status AS was, m.priority
+), untold AS (
+    UPDATE messaging_email e SET processed_at = NULL FROM again WHERE e.message_id = again.id
 ), told AS (
     INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
     SELECT id, was, 'queued', %(source)s, 'tried again by hand', clock_timestamp() FROM queued
@@ -125,6 +127,7 @@ def _queue_again(ids: list[int], source: str) -> list[int]:
     if not ids:
         return []
     queued = sql.in_transaction(lambda: sql.rows(_AGAIN, {"ids": ids, "source": source}))
+    media.fetch_again([row["id"] for row in queued])
     for priority in {row["priority"] for row in queued}:
         wakeup.wake_dispatch(priority)
     return sorted(row["id"] for row in queued)

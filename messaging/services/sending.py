@@ -3,32 +3,56 @@
 Three round trips for a known client: the caller's key, everything that the decision needs, and one write.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from conversations.models import Attachment, Message
+from conversations.models import Message
 from conversations.services.threads import ensure_conversation
 from conversations.services.timeline import NewMessage, append_messages, first_of, new_request_id
-from messaging.segments import Segments, count_segments
-from messaging.services import consent, parties, quiet, templates, wakeup
+from messaging.services import channels, consent, parties, quiet, wakeup
 from omega_project.lib import sql
-from omega_project.lib.addresses import normalise_phone
 from omega_project.lib.api.errors import ApiError, Conflict, NotFound, parameter_error
 
 PRIORITIES = {"high": 0, "normal": 1, "bulk": 2}
-MOST_CHARACTERS = 1600
 
 
 @dataclass(slots=True)
-class TextToQueue:
-    """What a caller wants sent by SMS. `fingerprint` is the request's digest, for idempotency."""
+class Content:
+    """What is sent, as its channel made it of what the caller gave.
+
+    `facts` join the message's decision; `shown` the answer to a dry run. `refusal` is a reason of the channel's own
+    why this cannot go. `beside` are the values of a row of the channel's own that `beside_sql` appends with the
+    message (timeline.append_messages).
+    """
+
+    body: str = ""
+    subject: str = ""
+    html: str = ""
+    cc: list[str] = field(default_factory=list)
+    bcc: list[str] = field(default_factory=list)
+    segments: int = 0
+    media_count: int = 0
+    refusal: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Any] | None = None
+    beside_sql: str = ""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a caller wants sent, whatever the channel; each has its own kind (texts.py, mails.py).
+
+    `fingerprint` is the request's digest, for idempotency.
+    """
+
+    channel: ClassVar[channels.Channel]
 
     business_id: int
     client_id: int | None = None
     to: str | None = None
-    body: str | None = None
-    media_urls: list[str] = field(default_factory=list)
     sender: str | None = None
     location_id: int | None = None
     staff_id: int | None = None
@@ -41,6 +65,19 @@ class TextToQueue:
     fingerprint: bytes = b""
     expected_last_message_id: int | None = None
     source: str = "api"
+
+    @property
+    def has_files(self) -> bool:
+        """Whether something hangs on the message that is stored by `hang`."""
+        raise NotImplementedError
+
+    def compose(self, facts: parties.Facts, to: str) -> Content:
+        """What goes to `to`; 422 for what cannot be sent."""
+        raise NotImplementedError
+
+    def hang(self, message_id: int) -> None:
+        """Store what hangs on the message; in the transaction of the write."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,125 +101,117 @@ class Decision:
     reason: str
     sender: dict[str, Any]
     to: str
-    body: str
-    segments: Segments
+    content: Content
     consent: str
     release_at: datetime | None
     facts: parties.Facts
 
 
-def queue_message(text: TextToQueue) -> Accepted:
-    """Accept a text for sending: it is on disk when this returns. A repeated request gives the first answer again.
+def queue_message(draft: Draft) -> Accepted:
+    """Accept a message for sending: it is on disk when this returns. A repeated request gives the first answer again.
 
     422 for what cannot be sent, 404 for what is not of this business, 409 `request_id_conflict` or
     `conversation_moved`.
     """
     try:
-        decision = decide(text)
-        if is_simple(text, decision):
-            return _store(text, decision)
-        return sql.in_transaction(lambda: _store(text, _with_thread(text, decision)))
+        decision = decide(draft)
+        if is_simple(draft, decision):
+            return _store(draft, decision)
+        return sql.in_transaction(lambda: _store(draft, _with_thread(draft, decision)))
     except ApiError:
-        again = _answered_before(text)
+        again = _answered_before(draft)
         if again is None:
             raise
         return again
 
 
-def _answered_before(text: TextToQueue) -> Accepted | None:
+def _answered_before(draft: Draft) -> Accepted | None:
     """The first answer, where this very request had one: what holds it back now does not matter any more."""
     try:
-        return replayed(text.business_id, text.request_id, text.fingerprint) if text.request_id else None
+        return replayed(draft.business_id, draft.request_id, draft.fingerprint) if draft.request_id else None
     except Conflict:
         return None
 
 
-def is_simple(text: TextToQueue, decision: Decision) -> bool:
+def is_simple(draft: Draft, decision: Decision) -> bool:
     """True where one append does it: the client and the thread are known, and nothing hangs on the message."""
     known = decision.facts.client_id is not None and decision.facts.conversation_id is not None
-    return known and not text.media_urls and text.expected_last_message_id is None
+    return known and not draft.has_files and draft.expected_last_message_id is None
 
 
-def decide(text: TextToQueue, known: parties.Facts | None = None) -> Decision:
+def decide(draft: Draft, known: parties.Facts | None = None) -> Decision:
     """The decision that a send would meet now; nothing is stored. `known` are its facts where they were looked up."""
-    facts = known or facts_of(text)
-    body = _body(text)
-    to = facts.to or facts.client_phone
+    facts = known or facts_of(draft)
+    to = facts.to or facts.client_address
     if not to:
-        raise parameter_error("client_id", "is a client without a phone number")
-    sender = _sender(text, facts)
-    segments = count_segments(body)
-    if text.expected_last_message_id is not None and facts.conversation_id is not None:
-        _require_unmoved(facts.conversation_id, text.expected_last_message_id)
-    would, reason, release = _verdict(text, facts)
-    return Decision(would, reason, sender, to, body, segments, facts.consent, release, facts)
+        raise parameter_error("client_id", draft.channel.no_address)
+    content = draft.compose(facts, to)
+    sender = _sender(draft, facts)
+    if draft.expected_last_message_id is not None and facts.conversation_id is not None:
+        _require_unmoved(facts.conversation_id, draft.expected_last_message_id)
+    would, reason, release = _verdict(draft, facts, content)
+    return Decision(would, reason, sender, to, content, facts.consent, release, facts)
 
 
-def ends_of(text: TextToQueue, field_name: str = "to") -> parties.Ends:
-    """The two ends that a text names; 422 where an address is no phone number."""
-    to = _phone(text.to, text.business_id, field_name) if text.to is not None else None
-    return parties.Ends(text.business_id, text.client_id, to, text.sender, text.staff_id, text.location_id)
+def ends_of(draft: Draft, field_name: str = "to") -> parties.Ends:
+    """The two ends that a draft names; 422 where an address is none of its channel."""
+    to = _address(draft, field_name) if draft.to is not None else None
+    return parties.Ends(
+        draft.business_id, draft.client_id, to, draft.sender, draft.staff_id, draft.location_id, draft.channel
+    )
 
 
-def facts_of(text: TextToQueue, field_name: str = "to") -> parties.Facts:
-    """Everything about both ends of a text; 404 for what is not of this business, 422 for what is no phone number."""
-    return checked(text, parties.facts_for([ends_of(text, field_name)])[0], field_name)
+def facts_of(draft: Draft, field_name: str = "to") -> parties.Facts:
+    """Everything about both ends; 404 for what is not of this business, 422 for what is no address."""
+    return checked(draft, parties.facts_for([ends_of(draft, field_name)])[0], field_name)
 
 
-def checked(text: TextToQueue, facts: parties.Facts | None, field_name: str = "to") -> parties.Facts:
-    """The facts where all that the text names belongs together; 404 or 422 where it does not."""
+class NamesEnds(Protocol):
+    """What names the ends of a message: a draft, or a record."""
+
+    channel: ClassVar[channels.Channel]
+    client_id: int | None
+    staff_id: int | None
+    location_id: int | None
+
+
+def checked(draft: NamesEnds, facts: parties.Facts | None, field_name: str = "to") -> parties.Facts:
+    """The facts where all that the draft names belongs together; 404 or 422 where it does not."""
     if facts is None:
         raise NotFound("There is no such business.")
-    if text.client_id is not None and facts.client_id is None:
+    if draft.client_id is not None and facts.client_id is None:
         raise NotFound("There is no such client in this business.")
-    if text.staff_id is not None and not facts.staff_known:
+    if draft.staff_id is not None and not facts.staff_known:
         raise NotFound("There is no such staff member in this business.")
-    if text.location_id is not None and not facts.location_known:
+    if draft.location_id is not None and not facts.location_known:
         raise NotFound("There is no such location in this business.")
-    if facts.to and facts.client_phone and facts.to != facts.client_phone:
-        raise parameter_error(field_name, "is not the phone number of this client")
+    if facts.to and facts.client_address and facts.to != facts.client_address:
+        raise parameter_error(field_name, draft.channel.not_theirs)
     return facts
 
 
-def _phone(value: str, business_id: int, field_name: str) -> str:
-    region = None if value.strip().startswith("+") else parties.country(business_id)
+def _address(draft: Draft, field_name: str) -> str:
     try:
-        return normalise_phone(value, region)
+        return draft.channel.read(str(draft.to), lambda: parties.country(draft.business_id))
     except ValueError as error:
         raise parameter_error(field_name, str(error)) from None
 
 
-def _body(text: TextToQueue) -> str:
-    body = text.body or ""
-    if text.template_id is not None:
-        body = templates.render(
-            business_id=text.business_id, template_id=text.template_id, channel="sms", variables=text.variables
-        )
-    if len(body) > MOST_CHARACTERS:
-        raise parameter_error("body", f"must have at most {MOST_CHARACTERS} characters")
-    if not body.strip() and not text.media_urls:
-        raise parameter_error("body", "is required where there are no media_urls and no template_id")
-    return body
-
-
-def _sender(text: TextToQueue, facts: parties.Facts) -> dict[str, Any]:
+def _sender(draft: Draft, facts: parties.Facts) -> dict[str, Any]:
     if facts.sender is not None:
         return facts.sender
-    if text.sender is not None:
-        raise parameter_error("from", "is not a texting sender of this business")
-    raise parameter_error("business_id", "is a business without a sender for texts: give it one first")
+    if draft.sender is not None:
+        raise parameter_error("from", draft.channel.not_our_sender)
+    raise parameter_error("business_id", draft.channel.no_sender)
 
 
-def _verdict(text: TextToQueue, facts: parties.Facts) -> tuple[str, str, datetime | None]:
-    if facts.suspended:
-        return "block", "business_suspended", None
-    if facts.blocked:
-        return "block", "client_blocked", None
-    if facts.consent == consent.OPTED_OUT:
-        return "block", "opted_out", None
-    if text.scheduled_at is not None and text.scheduled_at > facts.now:
-        return "schedule", "scheduled_at", text.scheduled_at
-    if text.priority == "bulk":
+def _verdict(draft: Draft, facts: parties.Facts, content: Content) -> tuple[str, str, datetime | None]:
+    refusal = _refusal(facts) or content.refusal
+    if refusal:
+        return "block", refusal, None
+    if draft.scheduled_at is not None and draft.scheduled_at > facts.now:
+        return "schedule", "scheduled_at", draft.scheduled_at
+    if draft.priority == "bulk":
         local = quiet.zone(facts.client_timezone, facts.business_timezone)
         release = quiet.release_time(facts.now, local, facts.quiet_from, facts.quiet_until)
         if release:
@@ -190,19 +219,31 @@ def _verdict(text: TextToQueue, facts: parties.Facts) -> tuple[str, str, datetim
     return "send", "", None
 
 
-def _with_thread(text: TextToQueue, decision: Decision) -> Decision:
+def _refusal(facts: parties.Facts) -> str:
+    if facts.suspended:
+        return "business_suspended"
+    if facts.blocked:
+        return "client_blocked"
+    if facts.consent == consent.OPTED_OUT:
+        return "opted_out"
+    return "address_bounced" if facts.bounced else ""
+
+
+def _with_thread(draft: Draft, decision: Decision) -> Decision:
     """Make the client and the conversation where they are missing; in the transaction of the write."""
     facts = decision.facts
     if facts.client_id is None:
-        facts.client_id = parties.client_by_phone(business_id=text.business_id, phone=decision.to)
+        facts.client_id = parties.client_by_address(
+            channel=draft.channel, business_id=draft.business_id, address=decision.to
+        )
         facts.conversation_id = None
     if facts.conversation_id is None:
         facts.conversation_id, _ = ensure_conversation(
-            business_id=text.business_id, client_id=facts.client_id, location_id=text.location_id
+            business_id=draft.business_id, client_id=facts.client_id, location_id=draft.location_id
         )
-    if text.expected_last_message_id is not None:
+    if draft.expected_last_message_id is not None:
         sql.rows(_LOCK_THREAD, {"conversation": facts.conversation_id})
-        _require_unmoved(facts.conversation_id, text.expected_last_message_id)
+        _require_unmoved(facts.conversation_id, draft.expected_last_message_id)
     return decision
 
 
@@ -225,13 +266,13 @@ def _require_unmoved(conversation_id: int, expected: int) -> None:
         raise Conflict("Somebody wrote in this conversation meanwhile.", "conversation_moved", messages_missed=missed)
 
 
-def _store(text: TextToQueue, decision: Decision) -> Accepted:
-    message = row_of(text, decision)
-    stored = append_messages([message]).get(0)
+def _store(draft: Draft, decision: Decision) -> Accepted:
+    message = row_of(draft, decision)
+    stored = append([message], [decision.content]).get(0)
     if stored is None:
-        return replayed(text.business_id, message.request_id, text.fingerprint)
-    if text.media_urls:
-        _attach(stored["id"], text.media_urls)
+        return replayed(draft.business_id, message.request_id, draft.fingerprint)
+    if draft.has_files:
+        draft.hang(stored["id"])
     if message.status == Message.Status.QUEUED:
         wakeup.wake_dispatch(message.priority)
     return Accepted(
@@ -239,59 +280,58 @@ def _store(text: TextToQueue, decision: Decision) -> Accepted:
     )
 
 
+def append(messages: list[NewMessage], contents: Sequence[Content]) -> dict[int, dict[str, Any]]:
+    """Append messages and, in the same statement, the rows that their channels keep beside them."""
+    beside = {content.beside_sql for content in contents if content.beside_sql}
+    return append_messages(messages, beside=tuple(sorted(beside)))
+
+
 _STATUS = {"send": "queued", "schedule": "scheduled", "block": "blocked"}
-_BLOCKED = {
-    "opted_out": "The client has opted out of texts.",
-    "client_blocked": "The client is blocked.",
-    "business_suspended": "The business is suspended: it receives and records, and sends nothing.",
-}
 
 
-def row_of(text: TextToQueue, decision: Decision) -> NewMessage:
-    """The message that a decision makes of a text."""
-    facts = decision.facts
+def row_of(draft: Draft, decision: Decision) -> NewMessage:
+    """The message that a decision makes of a draft."""
+    facts, content = decision.facts, decision.content
     assert facts.client_id is not None and facts.conversation_id is not None  # noqa: S101, PT018
     blocked = decision.would == "block"
     return NewMessage(
-        business_id=text.business_id,
+        business_id=draft.business_id,
         conversation_id=facts.conversation_id,
         client_id=facts.client_id,
-        channel="sms",
+        channel=draft.channel.name,
         direction="outbound",
         status=_STATUS[decision.would],
-        request_id=text.request_id or new_request_id(),
-        request_hash=text.fingerprint.hex() or None,
-        body=decision.body,
+        request_id=draft.request_id or new_request_id(),
+        request_hash=draft.fingerprint.hex() or None,
+        body=content.body,
+        subject=content.subject,
+        html=content.html,
         from_address=decision.sender["address"],
         to_address=decision.to,
-        staff_id=text.staff_id,
+        cc=content.cc,
+        bcc=content.bcc,
+        staff_id=draft.staff_id,
         sender_id=decision.sender["id"],
         provider=decision.sender["provider"],
         error_code=decision.reason if blocked else "",
-        error_message=_BLOCKED[decision.reason] if blocked else "",
-        segments=decision.segments.count,
-        media_count=len(text.media_urls),
-        priority=PRIORITIES[text.priority],
+        error_message=channels.why_blocked(draft.channel.name, decision.reason) if blocked else "",
+        segments=content.segments,
+        media_count=content.media_count,
+        priority=PRIORITIES[draft.priority],
         sends=not blocked,
         due_at=decision.release_at,
-        scheduled_at=text.scheduled_at or decision.release_at,
+        scheduled_at=draft.scheduled_at or decision.release_at,
         decision={
             "would": decision.would,
             "reason": decision.reason,
             "consent": facts.consent,
             "sender": facts.sender_reason,
-            "encoding": decision.segments.encoding,
             "release_at": decision.release_at,
-            "source": text.source,
+            "source": draft.source,
+            **content.facts,
         },
-        metadata=text.metadata,
-    )
-
-
-def _attach(message_id: int, urls: list[str]) -> None:
-    Attachment.objects.bulk_create(
-        Attachment(message_id=message_id, status="linked", source_url=url, name=url.rsplit("/", 1)[-1][:255])
-        for url in urls
+        metadata=draft.metadata,
+        beside=content.beside,
     )
 
 

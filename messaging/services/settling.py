@@ -103,13 +103,22 @@ def _unknown(claim: Claim, result: SendResult) -> dict[str, Any]:
 def _not_taken(claim: Claim, result: SendResult) -> dict[str, Any]:
     if result.code == "released":
         return {"status": "queued", "outcome": "released", "due_in": 0, "code": result.code}
-    sentence = "The provider takes no messages at the moment."
-    if result.code == "connect":
-        sentence = "The provider could not be reached."
-    return again(claim, result, sentence)
+    return again(claim, result, _NOT_TAKEN.get(result.code, "The provider takes no messages at the moment."))
+
+
+_NOT_TAKEN = {
+    "connect": "The provider could not be reached.",
+    "attachment": "An attachment is still being fetched.",
+    "adapter": "The message could not be put into the provider's terms.",
+    "sealed": "The provider account's secrets could not be opened.",
+}
+# What was refused by ourselves, before any provider was called: the detail is the sentence.
+_OWN_REFUSALS = {"attachment", "no_provider"}
 
 
 def _refused(claim: Claim, result: SendResult) -> dict[str, Any]:
+    if result.code in _OWN_REFUSALS:
+        return _failed(result, result.detail, retryable=False)
     meaning = vocabulary.meaning_of(claim.provider, result.code, result.detail)
     once = meaning.handling == CarrierCode.Handling.RETRY_ONCE
     if meaning.is_worth_retrying and not (once and claim.attempt >= 2):
@@ -154,7 +163,7 @@ def _opt_out(claim: Claim, result: SendResult) -> None:
     evidence = {"message_id": claim.message_id, "code": result.code, "sender": claim.from_address}
     sql.in_transaction(
         lambda: consent.change_consent(
-            business_id=claim.business_id, channel="sms", address=claim.to_address, state=consent.OPTED_OUT,
+            business_id=claim.business_id, channel=claim.channel, address=claim.to_address, state=consent.OPTED_OUT,
             source="provider", evidence=evidence,
         )
     )  # fmt: skip

@@ -28,7 +28,7 @@ WITH found AS (
     SELECT m.id, m.status, m.due_at IS NOT NULL AS ours, m.business_id, m.client_id, m.to_address, m.provider,
         m.provider_message_id IS NOT NULL AND %(sid)s::text <> '' AND m.provider_message_id <> %(sid)s::text
             OR (%(attempt)s::int > 0 AND m.attempts <> %(attempt)s::int) AS stale
-    FROM conversations_message m WHERE {which} AND m.direction = 'outbound'
+    FROM conversations_message m WHERE {which} AND m.direction = 'outbound' AND m.channel = %(channel)s::text
     ORDER BY m.id DESC LIMIT 1 FOR UPDATE
 ), {gate} moved AS (
     UPDATE conversations_message m SET
@@ -125,7 +125,7 @@ def _params(report: Report, meaning: vocabulary.Meaning | None) -> dict[str, Any
         "code": report.error_code if failing else "", "message": sentence if failing else "",
         "retryable": bool(failing and meaning and meaning.is_worth_retrying),
         "at": report.occurred_at, "from": REPLACES.get(report.status, []), "ours_alone": list(_OURS_ALONE),
-        "source": report.source, "ask_in": settling.RECEIPT_SECONDS,
+        "source": report.source, "channel": report.channel, "ask_in": settling.RECEIPT_SECONDS,
     }  # fmt: skip
 
 

@@ -13,19 +13,19 @@ def variables_of(text: str) -> list[str]:
     return list(dict.fromkeys(VARIABLE.findall(text)))
 
 
-def fill(text: str, variables: dict[str, str]) -> str:
-    """`text` with its variables; 422 naming every missing one."""
-    missing = [name for name in variables_of(text) if name not in variables]
+def fill(variables: dict[str, str], *texts: str) -> list[str]:
+    """The texts with their variables; 422 naming every missing one."""
+    missing = [name for name in variables_of(" ".join(texts)) if name not in variables]
     if missing:
         raise ParameterError([Fault(["body", "variables", name], "is wanted by the template") for name in missing])
-    return VARIABLE.sub(lambda match: variables[match[1]], text)
+    return [VARIABLE.sub(lambda match: variables[match[1]], text) for text in texts]
 
 
-def render(*, business_id: int, template_id: int, channel: str, variables: dict[str, str]) -> str:
-    """The filled body; 404 where the template is not of this business, 422 where not of this channel."""
-    template = Template.objects.in_business(business_id).filter(pk=template_id).first()
+def find(*, business_id: int, template_id: int, channel: str) -> Template:
+    """The template; 404 where it is not of this business, 422 where not of this channel."""
+    template: Template | None = Template.objects.in_business(business_id).filter(pk=template_id).first()
     if template is None:
         raise NotFound("There is no such template in this business.")
     if template.channel != channel:
         raise parameter_error("template_id", f"is a template for {template.channel}, not {channel}")
-    return fill(template.body, variables)
+    return template

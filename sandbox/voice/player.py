@@ -9,7 +9,7 @@ from sandbox.callbacks import Answer
 from sandbox.provisioning.hooks import Hook
 from sandbox.voice.call import Call
 from sandbox.voice.exchange import Exchange
-from sandbox.voice.twiml import TwimlError, Verb, identity_of, parameters_of, parse, verbs_in
+from sandbox.voice.twiml import TwimlError, Verb, parse, verbs_in
 from sandbox.voice.vocabulary import SCHEMA, WHISPERED
 from sandbox.voice.wire import call_params
 
@@ -182,10 +182,10 @@ class Player:
 
 
 def _noted(noun: Verb) -> dict[str, Any]:
-    if noun.name == "Client":
-        to, more = identity_of(noun), {"parameters": parameters_of(noun)}
-        return {"verb": "Client", **noun.attributes, "to": to, **more}
-    return {"verb": noun.name, **noun.attributes, "to": noun.words}
+    noted: dict[str, Any] = {"verb": noun.name, **noun.attributes, "to": noun.words}
+    for child in noun.children:
+        noted[child.name.lower()] = child.words or child.attributes
+    return noted
 
 
 Play = Callable[[Player, Verb], Awaitable[Next | None]]

@@ -8,8 +8,9 @@ from accounts.models import Business, Client, Sender, Staff
 from conversations.models import Conversation, Message
 from conversations.services.threads import ensure_conversation
 from messaging.models import WebhookEvent
-from messaging.services.recording import TextToRecord, record_message
-from messaging.services.sending import TextToQueue, queue_message
+from messaging.services.recording import record_message
+from messaging.services.sending import queue_message
+from messaging.services.texts import TextToQueue, TextToRecord
 
 _numbers = itertools.count(3_000_000)
 EVIL = "<script>alert('x')</script>"

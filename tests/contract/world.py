@@ -54,6 +54,20 @@ def a_sender(business_id, address=None, **fields):
     return made.address
 
 
+_mailboxes = itertools.count(1)
+
+
+def address():
+    """A mail address that nobody else in this run has."""
+    return f"client{next(_mailboxes)}@mail.example"
+
+
+def a_mail_sender(studio, **fields):
+    """The business's address for mail, its default one."""
+    given = {"address": f"hello@studio{studio.id}.example", "provider": "sendgrid", "is_default": True} | fields
+    return Sender.objects.create(business_id=studio.id, channel="email", **given).address
+
+
 def a_client(studio, **fields):
     return Client.objects.create(business_id=studio.id, **{"first_name": "Ana", "phone": phone()} | fields)
 
@@ -136,6 +150,22 @@ def queue(studio, key=None, **fields):
         fields["to"] = phone()
     body = {"business_id": studio.id, "body": "Hello"} | fields
     return post("/sms/queue", {name: value for name, value in body.items() if value is not None}, key or studio.key)
+
+
+def mail(studio, key=None, **fields):
+    """POST /email/queue; without `to` and `client_id`, to somebody new. A field that is None is left out."""
+    if "to" not in fields and "client_id" not in fields:
+        fields["to"] = address()
+    body = {"business_id": studio.id, "subject": "Your class", "text": "See you at ten."} | fields
+    return post("/email/queue", {name: value for name, value in body.items() if value is not None}, key or studio.key)
+
+
+def record_mail(studio, **fields):
+    """POST /email/record of a mail to somebody new, unless the fields say otherwise."""
+    if not {"to", "from", "client_id"} & fields.keys():
+        fields["to"] = address()
+    body = {"business_id": studio.id, "subject": "Your class", "text": "See you at ten."} | fields
+    return post("/email/record", {name: value for name, value in body.items() if value is not None}, studio.key)
 
 
 def record(studio, **fields):

@@ -124,7 +124,7 @@ def unknown(monkeypatch: pytest.MonkeyPatch, answer: object) -> int:
 
 def ask(monkeypatch: pytest.MonkeyPatch, message_id: int, answer: object) -> None:
     """Let the carrier's record answer as it would: what is tested is what is made of the answer."""
-    monkeypatch.setattr(recovery, "_ask", lambda row, provider: answer)
+    monkeypatch.setattr(recovery, "_ask", lambda row, provider, ready: answer)
     world.later(message_id, lease_until=timedelta(seconds=10))
     recovery.sweep()
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_asked_stays_unknown_and_only_a_person_sends_it_again(mon
 
 def test_a_lost_worker_is_found_by_its_lease_and_its_message_goes_at_once(monkeypatch: pytest.MonkeyPatch):
     message_id, _ = sending()
-    monkeypatch.setattr(recovery, "_ask", lambda row, provider: [])
+    monkeypatch.setattr(recovery, "_ask", lambda row, provider, ready: [])
     recovery.sweep()
     assert world.message(message_id).status == "sending"
     world.later(message_id, lease_until=timedelta(seconds=20))
@@ -178,7 +178,7 @@ def test_a_lost_worker_is_found_by_its_lease_and_its_message_goes_at_once(monkey
 
 def test_a_message_that_ends_its_worker_three_times_is_set_aside(monkeypatch: pytest.MonkeyPatch):
     message_id, _ = sending()
-    monkeypatch.setattr(recovery, "_ask", lambda row, provider: [])
+    monkeypatch.setattr(recovery, "_ask", lambda row, provider, ready: [])
     for _ in range(3):
         world.later(message_id, lease_until=timedelta(seconds=20))
         recovery.sweep()

@@ -10,7 +10,8 @@ from django.utils import timezone
 from accounts.models import Business, Client, Sender
 from conversations.models import Message
 from messaging.services import claiming, settling
-from messaging.services.sending import TextToQueue, queue_message
+from messaging.services.sending import queue_message
+from messaging.services.texts import TextToQueue
 
 _numbers = count(2_000_000)
 

@@ -20,7 +20,9 @@ SECRET = "Xanadu"
 PLATFORM_ONLY = {"messages_retry", "metrics"}
 # Which model an id names, where its name does not tell.
 _SAME_AS = {"assigned_to": "staff_id", "mentions": "staff_id", "message_ids": "message_id"}
-_SAME_AS |= {"in_reply_to": "message_id"}
+_SAME_AS |= {"in_reply_to": "mail_id"}
+# What an id means where the request is about a mail.
+_OF_MAILS = {"message_id": "mail_id", "template_id": "mail_template_id"}
 # Not names of rows: a caller's own words, and what is compared but never looked up.
 _NO_NAMES = {"request_id", "provider_message_id", "external_id", "expected_last_message_id"}
 
@@ -53,7 +55,8 @@ def a_house(word):
     studio = made.a_studio(name=f"{word} Spa")
     place = made.a_location(studio, name=f"{word} Street")
     staff = made.a_staff_member(studio, name=f"Mo {word}")
-    client = made.a_client(studio, first_name=word)
+    client = made.a_client(studio, first_name=word, email=f"ana@{word.lower()}.example")
+    made.a_mail_sender(studio)
     Template.objects.create(business_id=studio.id, name=word, channel="sms", body=f"Hello from {word}")
     text = {"client_id": client.pk, "body": f"Private: {word}"}
     soon = (timezone.now() + datetime.timedelta(days=1)).isoformat()
@@ -61,8 +64,13 @@ def a_house(word):
     assert queued.status == 202, queued.raw
     made.record(studio, direction="inbound", client_id=client.pk, body=f"Do not tell: {word}")
     other, twin = (made.a_client(studio, first_name=f"{word} {number}") for number in (2, 3))
+    mail = made.mail(studio, client_id=client.pk, subject=word, scheduled_at=soon)
+    letter = Template.objects.create(
+        business_id=studio.id, name=f"{word} mail", channel="email", subject=word, body=f"Hello from {word}"
+    )
     merge = merging.merge_clients(kept=client, merged=twin)
     ids = {
+        "mail_id": mail["message_id"], "mail_template_id": letter.pk,
         "other_client_id": other.pk, "merge_id": merge.pk,
         "business_id": studio.id, "client_id": client.pk, "staff_id": staff.pk, "location_id": place.pk,
         "conversation_id": queued["conversation_id"], "message_id": queued["message_id"], "request_id": f"{word}.1",
@@ -143,6 +151,11 @@ class Call:
             found += [("body", name) for name in self._fields() if _names_a_row(name)]
         return sorted(found)
 
+    @property
+    def is_about_mail(self):
+        channel = self.example.get("channel") if isinstance(self.example, dict) else None
+        return channel == "email" or "email" in self.operation.told["tags"]
+
     def _fields(self):
         """The fields that go with the example: of the one shape that takes it, where there are several."""
         shape = resolved(self.operation.json_body["schema"])
@@ -161,6 +174,7 @@ class Call:
         def choose(where, name):
             whose = foreign if (where, name) == swapped else house
             is_second = where == "body" and name in self.operation.names("path")
+            name = _OF_MAILS.get(name, name) if self.is_about_mail else name
             return whose.id_of(f"other_{name}" if is_second and name != "business_id" else name)
 
         path = self.operation.path.format_map({name: choose("path", name) for name in self.operation.names("path")})
@@ -180,7 +194,7 @@ class Call:
         body = dict(self.example)
         if swapped and swapped[0] == "body":
             body[swapped[1]] = None
-            for rival in {"client_id": ["to", "from"], "template_id": ["body"]}.get(swapped[1], []):
+            for rival in {"client_id": ["to", "from"], "template_id": ["body", "text"]}.get(swapped[1], []):
                 body.pop(rival, None)
         for name in body:
             if _names_a_row(name):

@@ -36,9 +36,9 @@ def test_either_number_is_the_kept_client_s(business, sender, pair):
         assert place(sender, phone) == kept.pk
         assert parties.client_by_phone(business_id=business.pk, phone=phone) == kept.pk
         found = facts(business, to=phone)
-        assert (found.client_id, found.client_phone) == (kept.pk, phone)
-        assert facts(business, client=kept.pk, to=phone).client_phone == phone
-    assert facts(business, client=kept.pk).client_phone == ONE
+        assert (found.client_id, found.client_address) == (kept.pk, phone)
+        assert facts(business, client=kept.pk, to=phone).client_address == phone
+    assert facts(business, client=kept.pk).client_address == ONE
     merging.undo_merge(merge)
     assert (place(sender, ONE), place(sender, TWO)) == (kept.pk, merged.pk)
 

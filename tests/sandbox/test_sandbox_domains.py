@@ -65,8 +65,6 @@ def test_refusals(sandbox: Sandbox, domains) -> None:
         with pytest.raises(BadRequestsError) as refused:
             domains.post(request_body=body)
         assert json.loads(refused.value.body)["errors"][0]["field"] == "domain"
-    with pytest.raises(BadRequestsError):
-        domains.post(request_body={"domain": "studio.example", "subdomain": ["mail"]})
     with pytest.raises(NotFoundError):
         domains._(99).validate.post()
     with pytest.raises(UnauthorizedError):

@@ -8,6 +8,9 @@ BUILT = [
     ("POST", "/sms/queue", "Queue SMS for sending and database recording"),
     ("POST", "/sms/record", "Record SMS message in database without sending"),
     ("POST", "/sms/status", "Update SMS delivery status"),
+    ("POST", "/email/queue", "Queue email for sending and database recording"),
+    ("POST", "/email/record", "Record email message in database without sending"),
+    ("POST", "/email/status", "Update email delivery status"),
     (
         "GET",
         "/businesses/{business_id}/conversations",
@@ -61,9 +64,6 @@ BUILT = [
 
 # Published, and not built yet: whoever builds one moves it up.
 COMING = [
-    ("POST", "/email/queue", "Queue email for sending and database recording"),
-    ("POST", "/email/record", "Record email message in database without sending"),
-    ("POST", "/email/status", "Update email delivery status"),
     ("POST", "/business/onboard", "Onboard a business"),
     ("GET", "/business/onboard/{onboarding_id}", "Get business onboarding status"),
 ]
