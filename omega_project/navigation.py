@@ -130,6 +130,11 @@ SIDEBAR: dict[str, Any] = {
             {"title": "API", "icon": "api", "link": reverse_lazy("docs")},
             _model("Logins", "lock_person", "auth", "user"),
             _model("Groups", "groups", "auth", "group"),
+            _model("Roles", "admin_panel_settings", "accounts", "adminrole"),
+            _model("Authenticators", "phonelink_lock", "accounts", "authenticator"),
+            _model("Recovery codes", "password", "accounts", "recoverycode"),
+            _model("Login tries", "gpp_maybe", "accounts", "logintries"),
+            _model("Audit trail", "history_edu", "accounts", "auditentry"),
         ),
     ],
 }

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
 
 from messaging.providers import sendgrid_events
 from omega_project import navigation
@@ -131,6 +133,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_rq",
+    "django_otp",
     "import_export",
     "omega_project.lib",
     "accounts",
@@ -147,7 +150,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.admin_door.AdminDoor",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # An API path answers with and without its slash; a redirect would lose a provider's POST (providers.md, 12).
@@ -174,11 +179,27 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "accounts.roles.RoleBackend"]
+_VALIDATORS = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATORS}.NumericPasswordValidator"},
 ]
+# How the admin is entered and left. Under DEBUG the demo's log-in is a password alone.
+ADMIN_REQUIRE_TWO_FACTOR = env.bool("ADMIN_REQUIRE_TWO_FACTOR", default=not DEBUG)
+ADMIN_IDLE_MINUTES = env.int("ADMIN_IDLE_MINUTES", default=30)
+ADMIN_SESSION_HOURS = env.int("ADMIN_SESSION_HOURS", default=12)
+# How many proxies of ours stand before us: the last so many names in X-Forwarded-For are theirs to say.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0 if DEBUG else 1)
+for _name in ("ADMIN_IDLE_MINUTES", "ADMIN_SESSION_HOURS"):
+    if vars()[_name] < 1:
+        raise ImproperlyConfigured(f"{_name} must be 1 or more.")
+if TRUSTED_PROXY_COUNT < 0:
+    raise ImproperlyConfigured("TRUSTED_PROXY_COUNT must be 0 or more.")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -236,6 +257,8 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "messaging.admin.dashboard.figures",
     "STYLES": [f"{STATIC_URL}omega_lib/admin.css"],
     "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js"],
+    "LOGIN": {"form": "accounts.entrance.LoginForm"},
+    "ACCOUNT": {"navigation": [{"title": "Two-factor log-in", "link": reverse_lazy("admin:two_factor")}]},
     "COLORS": {
         "primary": {
             "50": "240 253 250",
@@ -260,6 +283,10 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="omega <omega@localhost>")
 
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = ADMIN_SESSION_HOURS * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# __Host-: the browser takes it only over HTTPS, for this host alone and from nobody but it.
+SESSION_COOKIE_NAME = "sessionid" if DEBUG else "__Host-sessionid"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"

@@ -11,6 +11,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2,
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.negotiation import DefaultContentNegotiation
 
+from accounts.entrance import second_factor
 from omega_project.health import Health
 from omega_project.metrics import Metrics
 
@@ -49,8 +50,9 @@ api: list[Any] = [
     path("admin", RedirectView.as_view(url="/admin/")),  # who types the prefix too finds the door all the same
     re_path("^.*$", unknown_path),
 ]
+admin_urls, admin_app, admin_namespace = admin.site.urls
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("admin/", ([path("two-factor/", second_factor, name="two_factor"), *admin_urls], admin_app, admin_namespace)),
     path("django-rq/", include("django_rq.urls")),
     path(settings.OMEGA_URL_PREFIX, include(api)),
     path("", RedirectView.as_view(url="/admin/")),

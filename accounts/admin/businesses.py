@@ -13,6 +13,7 @@ from accounts.admin.filters import BusinessFilter
 from accounts.models import Business, Location, Staff
 from accounts.services import hours
 from omega_project.lib.admin import OmegaAdmin, moment
+from omega_project.lib.reach import reach_of
 
 
 class BusinessForm(AddressForm):
@@ -29,6 +30,7 @@ class BusinessForm(AddressForm):
 @admin.register(Business)
 class BusinessAdmin(OmegaAdmin):
     form = BusinessForm
+    of_business = "pk"
     list_display = ("name", "shown_status", "timezone", "country", "quiet_hours", "created")
     list_filter = ("status",)
     search_fields = ("name", "external_id")  # a small table: one row per customer
@@ -42,7 +44,8 @@ class BusinessAdmin(OmegaAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Business | None = None) -> tuple[str, ...]:
         """The country stays: running processes have read numbers by it, and remember it."""
-        return (*self.readonly_fields, "country") if obj else self.readonly_fields
+        kept = (*self.readonly_fields, "country") if obj else self.readonly_fields
+        return kept if reach_of(request).is_everything else (*kept, "status", "external_id", "settings")
 
     @display(description="status", label={"active": "success", "suspended": "danger"}, ordering="status")
     def shown_status(self, obj: Business) -> tuple[str, str]:

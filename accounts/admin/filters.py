@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import Business
+from omega_project.lib.reach import reach_of
 
 # With more businesses than that a list of links is no help: open the business, and go on from there.
 MOST_CHOICES = 50
@@ -20,6 +21,8 @@ class BusinessFilter(SimpleListFilter):
     parameter_name = "business"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
+        if not reach_of(request).is_everything:  # who has one business has nothing to choose
+            return []
         rows = Business.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]
         return [(str(pk), name) for pk, name in rows]
 

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Business
 from accounts.resources import ClientResource
+from omega_project.lib.reach import within_reach
 
 _MOST_SENTENCES = 10
 
@@ -27,6 +28,13 @@ class ClientImportForm(ImportForm):
 
 class ClientConfirmForm(ConfirmImportForm):
     business: forms.Field = forms.ModelChoiceField(Business.objects.all(), widget=forms.HiddenInput)
+
+
+def _narrowed(request: HttpRequest, form: Any) -> Any:
+    """The form with no other business to choose than those that the person reaches."""
+    field = form.fields["business"]
+    field.queryset = within_reach(request, field.queryset, "pk")
+    return form
 
 
 class ClientTransfer(ImportExportMixin):
@@ -54,6 +62,12 @@ class ClientTransfer(ImportExportMixin):
     def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_confirm_form_initial(request, import_form)
         return initial | ({"business": import_form.cleaned_data["business"].pk} if import_form else {})
+
+    def create_import_form(self, request: HttpRequest) -> forms.Form:
+        return _narrowed(request, super().create_import_form(request))
+
+    def create_confirm_form(self, request: HttpRequest, import_form: Any = None) -> forms.Form:
+        return _narrowed(request, super().create_confirm_form(request, import_form=import_form))
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
         """Import what was previewed; an upload that is gone by now has to be given again."""

@@ -13,8 +13,8 @@ from unfold.decorators import display
 from accounts.admin.filters import BusinessFilter
 from accounts.models import Client, Staff
 from conversations.admin.words import CHANNEL_ICONS, CONVERSATION_TONES, initials
-from conversations.models import Conversation
 from omega_project.lib.admin import OmegaAdmin, moment
+from omega_project.lib.reach import reach_of
 
 NOBODY, SOMEBODY = "nobody", "somebody"
 
@@ -39,6 +39,8 @@ class AssigneeFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         choices = [(NOBODY, "Nobody"), (SOMEBODY, "Somebody")]
         business = request.GET.get(BusinessFilter.parameter_name, "")
+        own = reach_of(request)
+        business = business if own.is_everything else str(own.business_id or "")
         if business.isascii() and business.isdigit():
             staff = Staff.objects.in_business(int(business)).filter(is_active=True).order_by("name")
             choices += [(str(pk), name) for pk, name in staff.values_list("pk", "name")[:50]]
@@ -67,7 +69,7 @@ class InboxAdmin(OmegaAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found = Conversation.objects.filter(merged_into__isnull=True)
+        found = super().get_queryset(request).filter(merged_into__isnull=True)
         found = found.select_related("client", "assigned_to", "business")
         return found.annotate(
             last_body=Left("last_message__body", 140, output_field=CharField()),

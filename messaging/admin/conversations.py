@@ -23,6 +23,7 @@ from messaging.admin.composer import ReplyBox, box_for, note_to_write, text_to_q
 from messaging.services.sending import queue_message
 from omega_project.lib.admin import sentences_of, tell
 from omega_project.lib.api.errors import ApiError, Conflict, parameter_error
+from omega_project.lib.reach import reach_of, within_reach
 
 CONSENT_TONES = {"opted_in": "success", "opted_out": "danger", "unknown": "default"}
 MOST_WATCHED = 200
@@ -43,7 +44,10 @@ class Visit:
 
     @property
     def actor_id(self) -> int | None:
-        """The staff member who has this login's e-mail address, if one has."""
+        """Who this login is by its role; else the staff member who has its e-mail address, if one has."""
+        own = reach_of(self.request).staff_id
+        if own is not None and any(one.pk == own for one in self.staff):
+            return own
         email = getattr(self.request.user, "email", "").lower()
         return next((one.pk for one in self.staff if email and one.email.lower() == email), None)
 
@@ -80,7 +84,8 @@ class ConversationAdmin(InboxAdmin):
         allowed = self.has_change_permission(request) if writes else self.has_view_permission(request)
         if not allowed:
             raise PermissionDenied
-        found = Conversation.objects.select_related("client", "business", "assigned_to", "location")
+        rows = within_reach(request, Conversation.objects.all(), self.business_path())
+        found = rows.select_related("client", "business", "assigned_to", "location")
         conversation = found.filter(pk=object_id).first()
         if conversation is None:
             raise Http404

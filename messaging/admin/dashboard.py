@@ -13,6 +13,7 @@ from conversations.models import Conversation, Message
 from messaging.admin.messages import FAILED
 from messaging.models import WebhookEvent
 from omega_project.lib.admin import moment
+from omega_project.lib.reach import within_reach
 
 MOST_COUNTED = 100
 
@@ -32,7 +33,11 @@ class Figure:
 def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """UNFOLD's DASHBOARD_CALLBACK: four small look-ups by partial indexes, for those who may see the lists."""
     if request.user.has_perms(["conversations.view_conversation", "conversations.view_message"]):
-        context["figures"] = [_unread(), _waiting(), _problems(), _failed_events()]
+        threads = within_reach(request, Conversation.objects.all(), "business_id")
+        messages = within_reach(request, Message.objects.all(), "business_id")
+        context["figures"] = [_unread(threads), _waiting(messages), _problems(messages)]
+        if request.user.has_perm("messaging.view_webhookevent"):
+            context["figures"].append(_failed_events())
     return context
 
 
@@ -46,15 +51,15 @@ def _list(model: str, query: str) -> str:
     return f"{reverse(f'admin:{model}_changelist')}?{query}"
 
 
-def _unread() -> Figure:
-    count, shown = _counted(Conversation.objects.filter(unread_count__gt=0, merged_into__isnull=True))
+def _unread(threads: QuerySet[Any]) -> Figure:
+    count, shown = _counted(threads.filter(unread_count__gt=0, merged_into__isnull=True))
     sentence = "Clients wait for an answer." if count else "Everything is read."
     url = _list("conversations_conversation", "unread=yes")
     return Figure("Unread conversations", shown, sentence, "mark_chat_unread", "primary", url)
 
 
-def _waiting() -> Figure:
-    due = Message.objects.filter(status="queued", due_at__lte=timezone.now())
+def _waiting(messages: QuerySet[Any]) -> Figure:
+    due = messages.filter(status="queued", due_at__lte=timezone.now())
     count, shown = _counted(due)
     oldest = due.order_by("due_at").values_list("due_at", flat=True).first() if count else None
     sentence = format_html("The oldest since {}.", moment(oldest)) if oldest else "Nothing waits to be sent."
@@ -63,8 +68,8 @@ def _waiting() -> Figure:
     )
 
 
-def _problems() -> Figure:
-    count, shown = _counted(Message.objects.filter(status__in=FAILED))
+def _problems(messages: QuerySet[Any]) -> Figure:
+    count, shown = _counted(messages.filter(status__in=FAILED))
     sentence = "Failed, undelivered or of unknown outcome." if count else "Every message went as it should."
     url = _list("conversations_message", "state=problems")
     return Figure("Messages with problems", shown, sentence, "sms_failed", "danger" if count else "success", url)

@@ -24,6 +24,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from omega_project.lib.api.errors import ApiError, ParameterError
+from omega_project.lib.reach import reach_of, within_reach
 
 # Behind so many rows nobody pages any more, they search; and OFFSET stays cheap (limits.md).
 MOST_ROWS = 5_000
@@ -87,7 +88,11 @@ class PostAction:
 
 
 class OmegaAdmin(ModelAdmin):
-    """Every admin of omega: few queries, no COUNT, no removal unless `is_removable` says so."""
+    """Every admin of omega: few queries, no COUNT, no removal unless `is_removable` says so.
+
+    `of_business` leads from a row to its business's id; where a model has no column `business` and nobody said it,
+    its rows are for those who reach every business.
+    """
 
     paginator = LookAheadPaginator
     show_full_result_count = False
@@ -98,12 +103,38 @@ class OmegaAdmin(ModelAdmin):
     warn_unsaved_form = True
     preserve_filters = True
     is_removable = False
+    of_business: str | None = None
     post_actions: Sequence[PostAction] = ()
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     change_form_outer_before_template = "admin/omega_lib/post_actions.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OmegaChangeList
+
+    def business_path(self) -> str | None:
+        """What leads from a row to its business's id."""
+        has_column = any(field.name == "business" for field in self.opts.concrete_fields)
+        return self.of_business or ("business_id" if has_column else None)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The one door: lists, pages, choices, actions and exports all take their rows from here."""
+        return within_reach(request, super().get_queryset(request), self.business_path())
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """What a form's field may name: no more than its own list shows."""
+        given: QuerySet[Any] | None = super().get_field_queryset(db, db_field, request)
+        if reach_of(request).is_everything:
+            return given
+        other = self.admin_site._registry.get(db_field.remote_field.model)
+        if isinstance(other, OmegaAdmin):
+            return other.get_queryset(request)
+        return db_field.remote_field.model._default_manager.none()  # type: ignore[no-any-return]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who has one business need not choose it."""
+        own = reach_of(request).business_id
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        return given | ({"business": own} if own is not None else {})
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.is_removable and super().has_delete_permission(request, obj)

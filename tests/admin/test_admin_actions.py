@@ -124,7 +124,7 @@ def test_an_action_needs_the_right_to_change_and_its_token(db, operator):
     message = says(a_thread())
     fails(message, retryable=True)
     looker = User.objects.create_user("lou", password="pass", is_staff=True)
-    looker.user_permissions.add(Permission.objects.get(codename="view_message"))
+    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_message", "every_business"]))
     lou, forged = Browser(), Browser(enforce_csrf_checks=True)
     lou.force_login(looker)
     forged.force_login(operator)

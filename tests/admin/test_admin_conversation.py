@@ -207,7 +207,7 @@ def test_nothing_that_a_client_wrote_is_run(browser):
 def test_who_may_only_look_writes_nothing_and_a_post_needs_its_token(db, operator):
     thread = a_thread()
     looker = User.objects.create_user("lou", password="pass", is_staff=True)
-    looker.user_permissions.add(Permission.objects.get(codename="view_conversation"))
+    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_conversation", "every_business"]))
     lou, forged = Browser(), Browser(enforce_csrf_checks=True)
     lou.force_login(looker)
     forged.force_login(operator)

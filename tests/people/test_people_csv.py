@@ -114,7 +114,7 @@ def test_thousands_of_rows_go_in_by_batches(business):
 
 def test_import_needs_the_right_to_change_clients(business):
     looker = User.objects.create_user("len", password="pass", is_staff=True)
-    looker.user_permissions.add(Permission.objects.get(codename="view_client"))
+    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_client", "every_business"]))
     browser = Browser()
     browser.force_login(looker)
     assert upload(browser, business, FILE).status_code == 403

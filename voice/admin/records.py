@@ -37,6 +37,7 @@ class OfCallAdmin(ExactSearch, ReadOnlyAdmin):
 
     exact_numbers = ("pk", "call_id")
     exact_words = ("sid",)
+    of_business = "call__business_id"
     search_help_text = "Its own sid, or its call's number"
     ordering = ("-id",)
     sortable_by = ()

@@ -1,0 +1,67 @@
+"""Before every page of the admin: sessions end, the second factor is asked for, and it is said who reaches what."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from accounts.roles import reach_of_user
+from accounts.services import two_factor
+
+ADMIN, QUEUES = "/admin/", "/django-rq/"
+# What somebody may open who gave the password and no code yet.
+_BEFORE_THE_CODE = frozenset({"two_factor", "login", "logout", "jsi18n"})
+# A page asks for news by itself every few seconds: that is nobody at work.
+_ASKED_BY_ITSELF = "conversations_conversation_entries"
+_BEGAN, _SEEN = "omega_began", "omega_seen"
+_WRITTEN_EVERY = 60.0
+
+
+class AdminDoor:
+    """A middleware, behind those of authentication and of django-otp."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """A redirect in place of the page, where something has to come before it."""
+        if not request.path_info.startswith((ADMIN, QUEUES)) or not request.user.is_authenticated:
+            return None
+        name = request.resolver_match.url_name if request.resolver_match else None
+        if session_is_over(request, name):
+            logout(request)
+            return None
+        if name not in _BEFORE_THE_CODE and wants_code(request.user):
+            asked = "" if request.path_info == ADMIN else "?" + urlencode({"next": request.get_full_path()})
+            return HttpResponseRedirect(reverse("admin:two_factor") + asked)
+        request.reach = reach_of_user(request.user)  # type: ignore[attr-defined]
+        if request.path_info.startswith(QUEUES) and not request.user.has_perm("django_rq.view_dashboard"):
+            raise Http404
+        return None
+
+
+def session_is_over(request: HttpRequest, page: str | None) -> bool:
+    """Whether nobody did anything for ADMIN_IDLE_MINUTES, or the log-in is ADMIN_SESSION_HOURS ago."""
+    now, session = time.time(), request.session
+    began, seen = session.setdefault(_BEGAN, now), session.setdefault(_SEEN, now)
+    if now - began > settings.ADMIN_SESSION_HOURS * 3600 or now - seen > settings.ADMIN_IDLE_MINUTES * 60:
+        return True
+    if now - seen > _WRITTEN_EVERY and page != _ASKED_BY_ITSELF:
+        session[_SEEN] = now
+    return False
+
+
+def wants_code(user: Any) -> bool:
+    """Whether this person has given the password and not the code that is asked of them."""
+    if not user.is_staff or user.is_verified():
+        return False
+    return bool(settings.ADMIN_REQUIRE_TWO_FACTOR or two_factor.authenticator_of(user.pk))

@@ -1,0 +1,21 @@
+"""Where a request comes from."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def address_of(request: HttpRequest) -> str:
+    """The caller's IP address; empty where nobody can tell.
+
+    Each of our TRUSTED_PROXY_COUNT proxies adds to X-Forwarded-For whom it heard, at the end: so the first of ours
+    heard the caller, and whatever stands further left the caller may have made up.
+    """
+    count: int = settings.TRUSTED_PROXY_COUNT
+    heard = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    given = heard[-count] if 0 < count <= len(heard) else request.META.get("REMOTE_ADDR", "")
+    try:
+        return str(ipaddress.ip_address(given))
+    except ValueError:
+        return ""

@@ -1,0 +1,1 @@
+"""What guards omega, shown line by line (docs/security.md)."""
