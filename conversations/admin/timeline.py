@@ -13,7 +13,11 @@ from conversations.services.reading import Narrowing, message_rows, timeline_ord
 
 PAGE = 50
 _NEWEST_FIRST = timeline_order()
-_PLACE = "(SELECT t.created_at, t.id FROM conversations_message t WHERE t.id = %({name})s::bigint)"
+# An id that no entry has stands before all of them.
+_PLACE = (
+    "(COALESCE((SELECT t.created_at FROM conversations_message t WHERE t.id = %({name})s::bigint), '-infinity'),"
+    " %({name})s::bigint)"
+)
 _SAFE_SCHEMES = ("http://", "https://")
 
 

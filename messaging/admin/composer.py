@@ -1,64 +1,102 @@
 """The reply box: whether it may be used and why not, what a person typed, and the text that it becomes."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from conversations.models import Conversation
 from conversations.services.threads import NewNote
 from conversations.services.timeline import new_request_id
-from messaging.services import consent, parties
+from messaging.services import channels, consent, mail_rules, mails, parties
+from messaging.services.mail_files import GivenFile
+from messaging.services.mails import MailToQueue
+from messaging.services.sending import Draft
 from messaging.services.texts import TextToQueue
+from omega_project.lib.addresses import normalise_email
 from omega_project.lib.api.errors import parameter_error
 from omega_project.lib.clean import storable
+
+MOST_FILES = 20
 
 
 @dataclass(slots=True)
 class ReplyBox:
-    """What the page shows of the box. `closed` is the sentence that says why nothing can be sent, else empty.
+    """What the page shows of the box of one channel. `closed` says why nothing can be sent, else it is empty.
 
-    `request_id` stands in the form, so that sending it twice is one message.
+    `request_id` stands in the form, so that sending it twice is one message. `answers` is the mail that a mail from
+    here answers, whose subject is the default.
     """
 
+    channel: str
     sender: str
     closed: str
     request_id: str = field(default_factory=new_request_id)
-    note_request_id: str = field(default_factory=new_request_id)
     text: str = ""
-    note: str = ""
+    subject: str = ""
+    answers: int | None = None
     errors: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Composer:
+    """The boxes of a conversation: a text, a mail, a note. `mode` is the one that is open."""
+
+    sms: ReplyBox
+    email: ReplyBox
+    mode: str = "sms"
+    note: str = ""
+    note_request_id: str = field(default_factory=new_request_id)
+
+    def box(self, channel: str) -> ReplyBox:
+        return self.email if channel == "email" else self.sms
 
 
 _WHY_SENDER = {
     "asked_for": "asked for",
-    "location": "the location's number",
-    "conversation": "the number that this client knows",
-    "home_location": "the number of the client's home location",
+    "location": "the location's own",
+    "conversation": "the one that this client knows",
+    "home_location": "that of the client's home location",
     "default": "the default sender",
     "only": "the business's sender",
 }
+_ADDRESS = {"sms": "phone number", "email": "e-mail address"}
+_WORDS = {"sms": "texts", "email": "e-mail"}
+_OPENS = {"sms": "Only their own START opens this again.", "email": "Only they themselves open this again."}
 
 
-def box_for(conversation: Conversation) -> ReplyBox:
-    """The empty box of a conversation: one query."""
-    facts = parties.facts_for([parties.Ends(conversation.business_id, client=conversation.client_id)])[0]
+def composer_for(conversation: Conversation) -> Composer:
+    """The empty boxes of a conversation: three queries. The one that fits the last message is open."""
+    ends = [
+        parties.Ends(conversation.business_id, client=conversation.client_id, channel=channel)
+        for channel in (channels.SMS, channels.EMAIL)
+    ]
+    sms, email = (_box(end.channel.name, facts) for end, facts in zip(ends, parties.facts_for(ends), strict=True))
+    if last := mails.last_mail(conversation.pk):
+        email.answers, email.subject = last
+    by_mail = conversation.channels == ["email"] or (bool(sms.closed) and not email.closed)
+    return Composer(sms, email, "email" if by_mail else "sms")
+
+
+def _box(channel: str, facts: parties.Facts | None) -> ReplyBox:
     if facts is None:
-        return ReplyBox("", "The business is gone.")
+        return ReplyBox(channel, "", "The business is gone.")
     sender = f"{facts.sender['address']}, {_WHY_SENDER[facts.sender_reason]}" if facts.sender else ""
-    return ReplyBox(sender, _why_closed(facts))
+    return ReplyBox(channel, sender, _why_closed(channel, facts))
 
 
-def _why_closed(facts: parties.Facts) -> str:
+def _why_closed(channel: str, facts: parties.Facts) -> str:
+    words = _WORDS[channel]
     reasons = [
-        (not facts.client_address, "This client has no phone number, so there is nowhere to send a text."),
-        (
-            facts.consent == consent.OPTED_OUT,
-            "This client has opted out of texts. Only their own START opens this again.",
-        ),
+        (not facts.client_address, f"This client has no {_ADDRESS[channel]}, so there is nowhere to send {words}."),
+        (facts.consent == consent.OPTED_OUT, f"This client has opted out of {words}. {_OPENS[channel]}"),
         (facts.blocked, "This client is blocked."),
         (facts.suspended, "The business is suspended: it receives and records, and sends nothing."),
-        (facts.sender is None, "The business has no number to send texts from. Add one under Senders."),
+        (facts.sender is None, f"The business has nothing to send {words} from. Add a sender under Senders."),
     ]
     return next((sentence for holds, sentence in reasons if holds), "")
 
@@ -68,20 +106,63 @@ def typed(form: QueryDict, name: str) -> str:
     return storable(form.get(name, "").replace("\r\n", "\n").strip())
 
 
-def text_to_queue(conversation: Conversation, form: QueryDict, staff_id: int | None, login: str) -> TextToQueue:
+def draft_of(
+    conversation: Conversation, form: QueryDict, files: MultiValueDict[str, UploadedFile], staff_id: int | None,
+    login: str,
+) -> Draft:  # fmt: skip
     """The reply that a form asks for: a person waits, so it goes first."""
+    whole: dict[str, Any] = {
+        "business_id": conversation.business_id, "client_id": conversation.client_id, "staff_id": staff_id,
+        "priority": "high", "metadata": {"admin_user": login}, "source": "admin",
+        "request_id": _sane(form.get("request_id", "")) or None,
+    }  # fmt: skip
     body = typed(form, "body")
-    return TextToQueue(
-        business_id=conversation.business_id,
-        client_id=conversation.client_id,
-        body=body,
-        staff_id=staff_id,
-        priority="high",
-        metadata={"admin_user": login},
-        request_id=_sane(form.get("request_id", "")) or None,
-        fingerprint=_digest(body),
-        source="admin",
+    if form.get("channel") != "email":
+        return TextToQueue(**whole, body=body, fingerprint=_digest(body))
+    if not body:
+        raise parameter_error("body", "is empty")
+    given, subject = _files(files), _subject(form)
+    return MailToQueue(
+        **whole,
+        text=body,
+        subject=subject,
+        cc=_copies(form),
+        files=given,
+        in_reply_to=_number(form.get("answers", "")),
+        fingerprint=_digest("\0".join([body, subject, form.get("cc", ""), *(one.name for one in given)])),
     )
+
+
+def _subject(form: QueryDict) -> str:
+    subject = storable(form.get("subject", "").strip())
+    if not subject:
+        raise parameter_error("subject", "is empty")
+    try:
+        return mail_rules.one_line(subject)
+    except ValueError as error:
+        raise parameter_error("subject", str(error)) from None
+
+
+def _copies(form: QueryDict) -> list[str]:
+    """The addresses of a line, with commas, semicolons or spaces between them."""
+    try:
+        return [normalise_email(one) for one in re.split(r"[\s,;]+", form.get("cc", "")) if one]
+    except ValueError as error:
+        raise parameter_error("cc", str(error)) from None
+
+
+def _files(files: MultiValueDict[str, UploadedFile]) -> list[GivenFile]:
+    chosen = files.getlist("files")
+    if len(chosen) > MOST_FILES or sum(one.size or 0 for one in chosen) > mail_rules.MOST_BYTES:
+        raise parameter_error("files", f"must be at most {MOST_FILES}, and {mail_rules.MOST_BYTES >> 20} MB together")
+    return [
+        GivenFile(name=storable(one.name or "file")[:255], content_type=one.content_type or "", content=one.read())
+        for one in chosen
+    ]
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def note_to_write(form: QueryDict, staff_id: int | None, login: str) -> NewNote:

@@ -19,7 +19,7 @@ from conversations.admin.timeline import changed_since, page_before, rendered
 from conversations.admin.words import CONVERSATION_TONES, initials
 from conversations.models import Conversation
 from conversations.services import threads
-from messaging.admin.composer import ReplyBox, box_for, note_to_write, text_to_queue, typed
+from messaging.admin.composer import Composer, composer_for, draft_of, note_to_write, typed
 from messaging.services.sending import queue_message
 from omega_project.lib.admin import sentences_of, tell
 from omega_project.lib.api.errors import ApiError, Conflict, parameter_error
@@ -102,10 +102,10 @@ class ConversationAdmin(InboxAdmin):
         visit = self.visit(request, int(object_id), writes=False)
         if visit.conversation.merged_into_id:  # its client is part of another one, and so is what was said
             return HttpResponseRedirect(reverse(_PAGE, args=[visit.conversation.merged_into_id]))
-        return self.page(visit, box_for(visit.conversation))
+        return self.page(visit, composer_for(visit.conversation))
 
-    def page(self, visit: Visit, box: ReplyBox, status: int = 200) -> HttpResponse:
-        """Render the conversation with a reply box in the state given."""
+    def page(self, visit: Visit, composer: Composer, status: int = 200) -> HttpResponse:
+        """Render the conversation with the reply boxes in the state given."""
         before = _number(visit.request.GET.get("before"))
         page = page_before(visit.conversation.pk, visit.names, before)
         context = {
@@ -116,7 +116,7 @@ class ConversationAdmin(InboxAdmin):
             "title": str(visit.conversation.client),
             "page": page,
             "is_past": before is not None,
-            "box": box,
+            "composer": composer,
             "statuses": Conversation.Status.choices,
             "staff": visit.assignable,
             "may_write": self.has_change_permission(visit.request),
@@ -127,7 +127,8 @@ class ConversationAdmin(InboxAdmin):
         """Queue the reply; where that is refused, show why above the box, with what was typed."""
         visit = self.visit(request, object_id)
         try:
-            queue_message(text_to_queue(visit.conversation, request.POST, visit.actor_id, request.user.get_username()))
+            login = request.user.get_username()
+            queue_message(draft_of(visit.conversation, request.POST, request.FILES, visit.actor_id, login))
         except ApiError as error:
             return self._refused(visit, error)
         if _wants_json(request):
@@ -135,13 +136,17 @@ class ConversationAdmin(InboxAdmin):
         return HttpResponseRedirect(f"{visit.url}#end")
 
     def _refused(self, visit: Visit, error: ApiError) -> HttpResponse:
-        box = box_for(visit.conversation)
-        box.text, box.errors = typed(visit.request.POST, "body"), sentences_of(error)
+        form = visit.request.POST
+        composer = composer_for(visit.conversation)
+        composer.mode = "email" if form.get("channel") == "email" else "sms"
+        box = composer.box(composer.mode)
+        box.text, box.errors = typed(form, "body"), sentences_of(error)
+        box.subject = typed(form, "subject") or box.subject
         if isinstance(error, Conflict):
-            box.errors = ["An earlier text of this form was sent already: see the timeline, then send this one again."]
+            box.errors = ["An earlier reply of this form was sent already: see the timeline, then send this one again."]
         if _wants_json(visit.request):
             return JsonResponse({"errors": box.errors, "request_id": box.request_id}, status=error.status)
-        return self.page(visit, box, status=error.status)
+        return self.page(visit, composer, status=error.status)
 
     def entries(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """What the page's script asks for: older entries (`before`), or what is new and changed, with the head."""
@@ -153,10 +158,14 @@ class ConversationAdmin(InboxAdmin):
         watched = [number for text in asked.get("watch", "").split(",") if (number := _number(text))]
         after = _number(asked.get("after")) or 0
         found = changed_since(visit.conversation.pk, visit.names, after, watched[:MOST_WATCHED])
-        box = box_for(visit.conversation)
+        composer = composer_for(visit.conversation)
         head = render_to_string("admin/omega_lib/thread_head.html", _head(visit), request=request)
-        answer = {"entries": rendered(found), "head": head.strip(), "closed": box.closed, "request_id": box.request_id}
-        return JsonResponse(answer)
+        boxes = {
+            box.channel: {"closed": box.closed, "request_id": box.request_id, "subject": box.subject,
+                          "answers": box.answers or ""}
+            for box in (composer.sms, composer.email)
+        }  # fmt: skip
+        return JsonResponse({"entries": rendered(found), "head": head.strip(), "boxes": boxes})
 
     def _doing(self, deed: Deed) -> Callable[..., HttpResponse]:
         """A view that does one thing to a conversation, tells how it went, and goes back to its page."""

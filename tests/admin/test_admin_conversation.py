@@ -122,7 +122,10 @@ CLOSED = [
     (lambda thread: Client.objects.filter(pk=thread.client_id).update(consent_sms="opted_out"), "opted out of texts"),
     (lambda thread: Client.objects.filter(pk=thread.client_id).update(is_blocked=True), "This client is blocked."),
     (lambda thread: Business.objects.filter(pk=thread.business_id).update(status="suspended"), "is suspended"),
-    (lambda thread: Sender.objects.filter(business=thread.business_id).update(is_active=False), "no number to send"),
+    (
+        lambda thread: Sender.objects.filter(business=thread.business_id).update(is_active=False),
+        "nothing to send texts from",
+    ),
 ]
 
 
@@ -134,7 +137,7 @@ def test_the_box_is_closed_with_a_sentence_where_nothing_can_be_sent(browser, ha
     html = shown(browser, thread)
     assert sentence in html
     assert "disabled" in html.split('id="reply-body"')[1].split(">")[0]
-    assert sentence in browser.get(page_of(thread, "entries")).json()["closed"]
+    assert sentence in browser.get(page_of(thread, "entries")).json()["boxes"]["sms"]["closed"]
 
 
 def test_the_page_is_told_what_is_new_and_what_has_changed(browser):

@@ -9,7 +9,6 @@ const thread = document.getElementById("thread");
 const timeline = document.getElementById("timeline");
 const entries = document.getElementById("entries");
 const newer = document.getElementById("newer");
-const form = document.getElementById("reply");
 
 /* The timeline */
 
@@ -26,7 +25,13 @@ function element(html) {
   return template.content.querySelector(".om-entry");
 }
 
-/* Put entries in place by their id; one that is there already is replaced only when it changed. */
+/* The timeline's order is by time: what is heard of late is put where it belongs. */
+function isLater(one, other) {
+  const apart = new Date(one.dataset.at) - new Date(other.dataset.at);
+  return apart > 0 || (apart === 0 && Number(one.dataset.id) > Number(other.dataset.id));
+}
+
+/* Put entries in place; one that is there already is replaced only when it changed. */
 function place(found) {
   let isNew = false;
   const known = new Map(shown().map((one) => [one.dataset.id, one]));
@@ -37,7 +42,7 @@ function place(found) {
     if (old) {
       old.replaceWith(made);
     } else {
-      const next = [...known.values()].find((one) => Number(one.dataset.id) > id && one.isConnected);
+      const next = [...known.values()].find((one) => one.isConnected && isLater(one, made));
       entries.insertBefore(made, next || null);
       isNew = true;
     }
@@ -88,7 +93,7 @@ function take(news) {
     head.innerHTML = news.head;
     head.dispatchEvent(new CustomEvent("omega:changed", { bubbles: true }));
   }
-  close(news.closed);
+  closeBoxes(news.boxes);
   if (wasAtEnd) toEnd();
   else if (isNew) newer.hidden = false;
 }
@@ -125,91 +130,142 @@ if (older) {
   });
 }
 
-/* The reply box */
+/* The reply boxes: a text and a mail, each a form of its own */
 
-const body = document.getElementById("reply-body");
-const send = document.getElementById("reply-send");
-const counter = document.getElementById("reply-counter");
-let isSending = false;
+class Box {
+  constructor(form) {
+    this.form = form;
+    this.body = form.querySelector("textarea");
+    this.send = form.querySelector("[type=submit]");
+    this.counter = form.querySelector(".om-counter");
+    this.isSending = false;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.reply();
+    });
+    this.body.addEventListener("input", () => this.count());
+    this.body.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        this.reply();
+      }
+    });
+    this.files = form.elements.files;
+    if (this.files) this.takeFiles();
+    this.count();
+  }
 
-function count() {
-  const text = body.value.trim();
-  const { count: parts, encoding, forcedBy } = countSegments(text);
-  counter.textContent = text ? `${[...text].length} / 1600 · ${parts} ${parts === 1 ? "segment" : "segments"}` : "";
-  counter.title = encoding === "ucs2" ? `Not in the GSM alphabet: ${forcedBy.join(" ")}` : "GSM alphabet";
-  counter.classList.toggle("om-counter--ucs2", encoding === "ucs2");
-  send.disabled = body.disabled || isSending || !text;
-}
+  get channel() {
+    return this.form.elements.channel.value;
+  }
 
-/* Why nothing can be sent, said where it is looked for; what was typed stays. */
-function close(sentence) {
-  if (!form) return;
-  const line = document.getElementById("reply-closed");
-  line.hidden = !sentence;
-  line.textContent = sentence;
-  body.disabled = Boolean(sentence);
-  count();
-}
-
-function complain(sentences) {
-  const lines = sentences.map((sentence) => {
-    const line = document.createElement("p");
-    line.className = "om-error";
-    line.textContent = sentence;
-    return line;
-  });
-  document.getElementById("reply-errors").replaceChildren(...lines);
-}
-
-async function post() {
-  const answer = await fetch(form.action, {
-    method: "POST",
-    headers: { Accept: "application/json" },
-    credentials: "same-origin",
-    body: new URLSearchParams([...new FormData(form), ...Object.entries(wanted())]),
-  });
-  const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
-  if (!isJson || answer.redirected) throw new Error(`status ${answer.status}`);
-  return answer.json();
-}
-
-async function reply() {
-  if (isSending || !body.value.trim()) return;
-  isSending = true;
-  send.disabled = true;
-  const typed = body.value;
-  try {
-    const news = await post();
-    form.elements.request_id.value = news.request_id;
-    complain(news.errors || []);
-    if (!news.errors) {
-      if (body.value === typed) body.value = "";
-      take(news);
-      toEnd();
+  count() {
+    const text = this.body.value.trim();
+    if (this.counter) {
+      const { count: parts, encoding, forcedBy } = countSegments(text);
+      const segments = `${parts} ${parts === 1 ? "segment" : "segments"}`;
+      this.counter.textContent = text ? `${[...text].length} / 1600 · ${segments}` : "";
+      this.counter.title = encoding === "ucs2" ? `Not in the GSM alphabet: ${forcedBy.join(" ")}` : "GSM alphabet";
+      this.counter.classList.toggle("om-counter--ucs2", encoding === "ucs2");
     }
-  } catch {
-    // The request_id stays, so that sending again is no second message.
-    complain(["The answer did not arrive. Press Send again: a text that went already is not sent twice."]);
-  } finally {
-    isSending = false;
-    count();
-    body.focus();
+    this.send.disabled = this.body.disabled || this.isSending || !text;
+  }
+
+  /* Files by the button, and by dragging them onto the box. */
+  takeFiles() {
+    const names = this.form.querySelector(".om-files");
+    const show = () => {
+      names.textContent = [...this.files.files].map((file) => file.name).join(", ");
+    };
+    this.files.addEventListener("change", show);
+    for (const kind of ["dragover", "drop"]) {
+      this.form.addEventListener(kind, (event) => {
+        if (![...event.dataTransfer.types].includes("Files")) return;
+        event.preventDefault();
+        if (kind !== "drop") return;
+        const all = new DataTransfer();
+        for (const file of [...this.files.files, ...event.dataTransfer.files]) all.items.add(file);
+        this.files.files = all.files;
+        show();
+      });
+    }
+  }
+
+  /* Why nothing can be sent, said where it is looked for; what was typed stays. */
+  close(sentence) {
+    const line = this.form.querySelector(".om-closed");
+    line.hidden = !sentence;
+    line.textContent = sentence;
+    this.body.disabled = Boolean(sentence);
+    this.count();
+  }
+
+  complain(sentences) {
+    const lines = sentences.map((sentence) => {
+      const line = document.createElement("p");
+      line.className = "om-error";
+      line.textContent = sentence;
+      return line;
+    });
+    this.form.querySelector(".om-errors").replaceChildren(...lines);
+  }
+
+  async post() {
+    const data = new FormData(this.form);
+    for (const [name, value] of Object.entries(wanted())) data.append(name, value);
+    const answer = await fetch(this.form.action, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      credentials: "same-origin",
+      body: this.files ? data : new URLSearchParams([...data]),
+    });
+    const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+    if (!isJson || answer.redirected) throw new Error(`status ${answer.status}`);
+    return answer.json();
+  }
+
+  async reply() {
+    if (this.isSending || !this.body.value.trim()) return;
+    this.isSending = true;
+    this.send.disabled = true;
+    const typed = this.body.value;
+    try {
+      const news = await this.post();
+      this.complain(news.errors || []);
+      if (news.errors) {
+        this.form.elements.request_id.value = news.request_id;
+      } else {
+        this.sent(typed, news);
+      }
+    } catch {
+      // The request_id stays, so that sending again is no second message.
+      this.complain(["The answer did not arrive. Press Send again: what went already is not sent twice."]);
+    } finally {
+      this.isSending = false;
+      this.count();
+      this.body.focus();
+    }
+  }
+
+  sent(typed, news) {
+    const fresh = news.boxes[this.channel];
+    this.form.elements.request_id.value = fresh.request_id;
+    if (this.body.value === typed) this.body.value = "";
+    if (this.files) {
+      this.files.value = "";
+      this.files.dispatchEvent(new Event("change"));
+      this.form.elements.answers.value = fresh.answers;
+      this.form.elements.subject.value = fresh.subject;
+    }
+    take(news);
+    toEnd();
   }
 }
 
-if (form) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    reply();
-  });
-  body.addEventListener("input", count);
-  body.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      reply();
-    }
-  });
-  count();
+const boxes = [...document.querySelectorAll("form.om-reply")].map((form) => new Box(form));
+
+function closeBoxes(news) {
+  for (const box of boxes) box.close(news[box.channel].closed);
 }
 
 /* The side: a snooze is given in the viewer's own zone and sent in UTC. */
