@@ -25,8 +25,8 @@ def thread():
 
 def came(thread, subject="Towels?"):
     mail = MailToRecord(
-        thread.business_id, "inbound", "received", client_id=thread.client_id, from_="ana@example.com", text="Are there?",
-        subject=subject,
+        thread.business_id, "inbound", "received", client_id=thread.client_id, from_="ana@example.com",
+        text="Are there?", subject=subject,
     )  # fmt: skip
     return record_message(mail).message_id
 
@@ -74,8 +74,8 @@ def test_a_double_click_is_one_mail(browser, thread):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"subject": ""}, "subject is empty"),
-        ({"body": " "}, "body is empty"),
+        ({"subject": ""}, "subject"),
+        ({"body": " "}, "text is empty"),
         ({"cc": "nobody"}, "cc"),
         ({"subject": "Hi\r\nBcc: eve@example.com"}, "subject"),
         ({"answers": "99999999"}, "no such message"),
