@@ -82,7 +82,11 @@ SENT_FROM = re.compile(
 LIST_FOOTER = re.compile(r"^(?:[_-]{10,}|you received this message because|to unsubscribe from this)", re.IGNORECASE)
 
 
+_ON_A_DAY = re.compile(r"^(?:on|am|le|el|il|em|op|den|dne|w dniu)\s+\S", re.IGNORECASE)
+
+
 def is_attribution(text: str) -> bool:
     """Whether a line that ends with a colon announces a quote: it names a time or an address, or says "wrote"."""
     named, timed = bool(_ADDRESS.search(text)), bool(_TIME.search(text))
-    return (named and timed) or (bool(WROTE.search(text)) and (named or timed)) or (named and text.count("<") == 1)
+    dated = timed or bool(_ON_A_DAY.match(text))
+    return (named and timed) or (bool(WROTE.search(text)) and (named or dated)) or (named and text.count("<") == 1)
