@@ -139,14 +139,15 @@ def client_profile(business_id: int, client_id: int) -> dict[str, Any]:
     narrowing.add("c.id = %(client)s::bigint", client=client_id)
     found = people.client_rows(narrowing, limit=1)
     if not found:
-        raise _no_client(business_id, client_id)
+        raise no_client(business_id, client_id)
     row = reading.conversation_row(business_id=business_id, client_id=client_id)
     conversation = shapes.conversation_object(row) if row else None
     stats = people.client_stats(row["id"]) if row else people.NO_STATS
     return client_object(found[0]) | {"conversation": conversation, "stats": stats}
 
 
-def _no_client(business_id: int, client_id: int) -> NotFound:
+def no_client(business_id: int, client_id: int) -> NotFound:
+    """What is answered where there is no such client; it names who was kept where the client was merged."""
     merge = merging.living_merge(business_id, client_id)
     if merge is None:
         return NotFound("There is no such client in this business.")

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from messaging import door, inbound_mail, mail_views, mail_webhooks, template_views, views, webhooks
+from messaging import (
+    consent_views,
+    door,
+    inbound_mail,
+    mail_views,
+    mail_webhooks,
+    template_views,
+    views,
+    webhooks,
+)
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
@@ -33,6 +42,10 @@ urlpatterns = [
     path(
         "businesses/<str:business_id>/templates/<str:template_id>/preview",
         template_views.Templates.as_view({"post": "preview"}),
+    ),
+    path(
+        "businesses/<str:business_id>/clients/<str:client_id>/consent",
+        consent_views.ClientConsent.as_view({"get": "retrieve", "put": "set"}),
     ),
     path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
     path(
