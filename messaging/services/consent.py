@@ -109,9 +109,12 @@ def hears_keyword(
     )  # fmt: skip
 
 
+# An opt-in that a caller or staff wrote without the client's word knew nothing of a STOP that is heard only now.
 _SAID_SINCE = """
 SELECT 1 AS one FROM messaging_consentchange
-WHERE business_id = %(business)s AND channel = 'sms' AND address = %(address)s AND at > %(at)s LIMIT 1
+WHERE business_id = %(business)s AND channel = 'sms' AND address = %(address)s AND at > %(at)s
+  AND NOT (source IN ('api', 'staff') AND state = 'opted_in' AND COALESCE(evidence ->> 'confirmed', '') <> 'true')
+LIMIT 1
 """
 
 

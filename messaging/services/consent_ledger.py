@@ -187,9 +187,10 @@ def set_consent(client: Client, word: Word) -> bool:
 
 def _set(client: Client, word: Word, address: str) -> bool:
     place = {"business": client.business_id, "channel": word.channel, "address": address}
+    # The client before the address, as a webhook takes them: the other way round they could wait for each other.
+    client = Client.objects.select_for_update().get(pk=client.pk)
     sql.rows(_BEGIN, place)
     sql.rows(_LOCK, place)
-    client.refresh_from_db()
     overridden = _own_opt_outs(client, word) if word.state == ConsentState.OPTED_IN else []
     if overridden and not word.confirmed:
         raise Conflict(

@@ -186,6 +186,16 @@ def test_another_businesss_client_is_not_found(studio, client):
     assert call("PUT", f"{other.path}/clients/{client.pk}/consent", key=other.key, data={}).status == 422
 
 
+@pytest.mark.parametrize(("confirmed", "state"), [(False, "opted_out"), (True, "opted_in")])
+def test_a_stop_heard_late_gives_way_to_a_later_word_of_the_client_alone(studio, client, confirmed, state):
+    before = timezone.now() - datetime.timedelta(minutes=5)
+    put(studio, client, state="opted_in", reason="Signed the form", confirmed=confirmed)
+    consent.hears_keyword(
+        keyword="stop", business_id=studio.id, client_id=client.pk, address=client.phone, evidence={}, said_at=before
+    )
+    assert consent_of(studio, client)["sms"]["state"] == state
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_stop_at_the_same_moment_is_never_written_over(studio, client):
     def speak(number):
