@@ -71,6 +71,7 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Queue SMS for sending and database recording",
         operation_id="sms_queue",
+        audited=False,
         description=(
             "To a `client_id`, or `to` a number, which makes a client where it is new. The message is on disk before "
             "the answer. `dry_run` says what would happen, and stores nothing."
@@ -91,6 +92,7 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Record SMS message in database without sending",
         operation_id="sms_record",
+        audited=False,
         description="A text that went or came by another way. The same `provider_message_id` twice is one message.",
         examples=[asked({"business_id": 12, "direction": "inbound", "from": "+12125550142", "body": "On my way"})],
         tags=["sms"],
