@@ -1,7 +1,7 @@
 """Mails as real programs write them: each with the conversation, the reply, the files and the marks that are expected.
 
-A mail is `corpus/NN-name.eml`, what is expected `corpus/NN-name.json`. TOKEN and OURS stand in a mail for the token of the
-client's conversation and the Message-ID of what was sent to her.
+A mail is `corpus/NN-name.eml`, what is expected `corpus/NN-name.json`. TOKEN and OURS stand in a mail for the token of
+the client's conversation and the Message-ID of what was sent to her.
 """
 
 import json

@@ -137,10 +137,19 @@ def test_ten_thousand_recipients_are_no_work():
     assert len(Message.objects.get().cc) == 100
 
 
-HEADERS = [b"A" * 60_000 + b": x", b"Subject: " + b"=?utf-8?Q?" * 9000, b"Content-Type: multipart/mixed; boundary=" + b"(" * 30_000,
-           b"To: " + b'"' * 30_000, b"To: " + b'"\\' * 15_000, b"References: " + b"<a@b> " * 20_000, b"X: y\r\n" * 40_000,
-           b"From: x <" + b"a" * 30_000 + b"@example.net>", b"Date: " + b"9" * 30_000, b"Message-ID: <" + b"z" * 60_000 + b">",
-           b"Content-Disposition: attachment; filename*0*=" + b"%" * 30_000]  # fmt: skip
+HEADERS = [
+    b"A" * 60_000 + b": x",
+    b"Subject: " + b"=?utf-8?Q?" * 9000,
+    b"Content-Type: multipart/mixed; boundary=" + b"(" * 30_000,
+    b"To: " + b'"' * 30_000,
+    b"To: " + b'"\\' * 15_000,
+    b"References: " + b"<a@b> " * 20_000,
+    b"X: y\r\n" * 40_000,
+    b"From: x <" + b"a" * 30_000 + b"@example.net>",
+    b"Date: " + b"9" * 30_000,
+    b"Message-ID: <" + b"z" * 60_000 + b">",
+    b"Content-Disposition: attachment; filename*0*=" + b"%" * 30_000,
+]
 
 
 @pytest.mark.parametrize("line", HEADERS, ids=lambda line: line[:16].decode())
