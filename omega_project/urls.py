@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from accounts.entrance import second_factor
@@ -41,7 +41,7 @@ api: list[Any] = [
     path("health/ready", Health.as_view({"get": "ready"})),
     path("metrics", Metrics.as_view({"get": "scrape"})),
     path("schema", Schema.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READ), name="docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=READ), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema", http_method_names=READ), name="redoc"),
     path("", include("voice.urls")),
     path("", include("messaging.urls")),
