@@ -16,6 +16,8 @@ from tests.settings import HOME
 from tests.support.processes import Omega, Place, lasting_place
 
 _users: list[IO[str]] = []
+# The migrations that write what carriers' codes and clients' words mean.
+VOCABULARIES = ("0002_vocabulary", "0006_mail_vocabulary")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,7 +52,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 def _write_vocabulary(app_config: AppConfig, **kwargs: object) -> None:
     if app_config.label == "messaging" and not app_config.get_model("CarrierCode").objects.exists():
-        import_module("messaging.migrations.0002_vocabulary").forwards(apps, None)
+        for name in VOCABULARIES:
+            import_module(f"messaging.migrations.{name}").forwards(apps, None)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -58,7 +59,7 @@ def mail_to_record(body: shapes.RecordEmail, given: Given, staff_id: int | None)
         cc=body.cc,
         bcc=body.bcc,
         files=_files(body.attachments),
-        provider=body.provider or ("sendgrid" if body.provider_message_id else None),
+        provider=body.provider or (settings.EMAIL_PROVIDER if body.provider_message_id else None),
         fingerprint=given.fingerprint("email/record"),
     )
 
@@ -81,7 +82,6 @@ class Email(OmegaViewSet):
     @endpoint(
         summary="Queue email for sending and database recording",
         operation_id="email_queue",
-        audited=False,
         description=(
             "To a `client_id`, or `to` an address, which makes a client where it is new. A text part is made of the "
             "`html` where there is none. Attachments are files in base64 or URLs; a mail with URLs waits `queued` "
@@ -104,7 +104,6 @@ class Email(OmegaViewSet):
     @endpoint(
         summary="Record email message in database without sending",
         operation_id="email_record",
-        audited=False,
         description="A mail that went or came by another way. The same `provider_message_id` twice is one message.",
         examples=[asked(_CAME)],
         tags=["email"],

@@ -110,9 +110,8 @@ def fetch_attachment(*, attachment_id: int) -> None:
     if taken is None:
         return
     attachment, rules = Attachment.objects.get(pk=attachment_id), _RULES[taken["direction"]]
-    business_id = taken["business_id"]
     try:
-        found = _own_copy(attachment.source_url, business_id) or _fetched(attachment, rules, business_id)
+        found = _fetched(attachment, rules, taken["business_id"])
     except http.FetchError as error:
         _note_failure(attachment, error)
         return
@@ -122,14 +121,18 @@ def fetch_attachment(*, attachment_id: int) -> None:
 
 
 def _fetched(attachment: Attachment, rules: Rules, business_id: int) -> http.Fetched:
-    room, trusted = rules.room(attachment), rules.trusted(business_id)
+    """The file from where it lies: over the network, or out of our own storage."""
+    room = rules.room(attachment)
+    if kept := _own_copy(attachment.source_url, business_id):
+        return _read(kept, room)
+    trusted = rules.trusted(business_id)
     found = http.fetch(attachment.source_url, most_bytes=room, seconds=_SECONDS, trusted=trusted)
     if not rules.takes(found.content_type):
         raise http.FetchError(f"Files of the type {found.content_type or 'unknown'} are not taken.", permanent=True)
     return found
 
 
-def _own_copy(url: str, business_id: int) -> http.Fetched | None:
+def _own_copy(url: str, business_id: int) -> Attachment | None:
     """What one of our own signed links shows, of the same business: a client's picture can be passed on."""
     base = media_links.link_for(0).rpartition("/")[0] + "/"
     attachment_id = media_links.attachment_id_of(url.removeprefix(base)) if url.startswith(base) else None
@@ -138,8 +141,15 @@ def _own_copy(url: str, business_id: int) -> http.Fetched | None:
     kept = Attachment.objects.filter(pk=attachment_id, status="stored", message__business_id=business_id).first()
     if kept is None:
         raise http.FetchError("The file is not kept here any more.", permanent=True)
+    return kept
+
+
+def _read(kept: Attachment, room: int) -> http.Fetched:
     with kept.file.open("rb") as file:
-        return http.Fetched(file.read(), kept.content_type)
+        content = file.read(room + 1)
+    if len(content) > room:
+        raise http.FetchError(f"It is larger than {room} bytes.", permanent=True)
+    return http.Fetched(content, kept.content_type)
 
 
 def _type_of(found: http.Fetched) -> str:

@@ -53,7 +53,8 @@ WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.provider, m.from_address, m.to_address,
     m.body, m.media_count, m.error_code, clock_timestamp() AS now,
     (SELECT e.processed_at FROM messaging_email e WHERE e.message_id = m.id) AS told_at,
-    (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.outcome = 'unknown') AS unknowns,
+    (SELECT count(*)::int FROM conversations_messageevent v WHERE v.message_id = m.id AND v.status = 'unknown')
+        AS unknowns,
     (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,
     (SELECT a.finished_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS finished_at,
     (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.code = 'worker_lost') AS deaths

@@ -30,7 +30,7 @@ def journey_place():
 
 @pytest.fixture(scope="session")
 def running(journey_place):
-    with Omega(journey_place, API_RATE_LIMIT="off", RECONCILE_SECONDS="2") as omega:
+    with Omega(journey_place, API_RATE_LIMIT="off", RECONCILE_SECONDS="2", EMAIL_UNKNOWN_GRACE="4") as omega:
         omega.manage("migrate", "--verbosity", "0")
         scene = Scene(omega)
         scene.flush_redis()

@@ -9,6 +9,7 @@ import requests
 from tests.support.processes import Omega
 
 _numbers = itertools.count(3_000_100)
+_mailboxes = itertools.count(1)
 ENDS = {"delivered", "undelivered", "failed", "blocked", "canceled", "read"}
 
 
@@ -19,6 +20,11 @@ def phone():
     return number
 
 
+def mailbox():
+    """A mail address that nobody else in this run has, and that is no magic one of the sandbox."""
+    return f"client{next(_mailboxes)}@journey.example"
+
+
 class Scene:
     """One business of a running omega."""
 
@@ -26,6 +32,7 @@ class Scene:
         self.omega = omega
         business = omega.seed()["businesses"][0]
         self.business_id, self.key, self.sender = business["id"], business["api_key"], business["sms_sender"]
+        self.mailbox = business["email_sender"]
         self.line = requests.Session()
 
     def get(self, path):
@@ -43,6 +50,18 @@ class Scene:
         got = self.post("/sms/queue", fields, base_url)
         assert got.status_code == 202, (got.status_code, got.text[:500])
         return got.json()
+
+    def mail(self, to, subject="Your class", **fields):
+        """Queue a mail; the answer's body."""
+        fields = {"business_id": self.business_id, "to": to, "subject": subject, "text": "See you at ten."} | fields
+        got = self.post("/email/queue", {name: value for name, value in fields.items() if value is not None})
+        assert got.status_code == 202, (got.status_code, got.text[:500])
+        return got.json()
+
+    def mails(self, to=None):
+        """The mails that the carrier accepted from omega, in order."""
+        found = self.carrier("GET", "/ledger", None)["results"]
+        return [one for one in found if one["from"] == self.mailbox and to in {None, *one["recipients"]}]
 
     def message(self, sent):
         return self.get(f"/messages/{sent['message_id']}")
