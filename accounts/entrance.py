@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
 from accounts.services import guarding, two_factor
+from omega_project.lib.audit import touch
 from omega_project.lib.clean import storable
 from omega_project.lib.network import address_of
 
@@ -30,7 +31,11 @@ class LoginForm(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         name, address = storable(self.cleaned_data.get("username") or ""), address_of(self.request)
         refuse_guessing(name, address)
-        cleaned: dict[str, Any] = super().clean()
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ValidationError:
+            touch(self.request, "login refused")  # without the name: people type their password there by mistake
+            raise
         guarding.give_back(name=name, address=address)
         return cleaned
 
@@ -78,6 +83,7 @@ def _enrolment(request: HttpRequest) -> HttpResponse:
         error = _tried(request, confirmed)
         if not error:
             device.refresh_from_db()
+            touch(request, "two-factor on", device)
             _let_in(request, device)
             return _page(request, "codes", codes=codes)
     # Our own drawing of our own key: nothing in it was typed by anybody but the name, which stands in it as modules.
@@ -89,8 +95,10 @@ def _settings(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     if request.method == "POST":
         if request.POST.get("do") == "renew":
+            touch(request, "two-factor: new recovery codes")
             return _page(request, "codes", codes=two_factor.new_recovery_codes(user.pk))
         if request.POST.get("do") == "off" and not settings.ADMIN_REQUIRE_TWO_FACTOR:
+            touch(request, "two-factor off")
             two_factor.turn_off(user.pk)
             messages.success(request, "You log in by your password alone from now on.")
             return HttpResponseRedirect(reverse("admin:index"))
@@ -106,6 +114,7 @@ def _tried(request: HttpRequest, check: Any) -> str:
     except ValidationError as refused:
         return str(refused.messages[0])
     if not check(request.POST.get("code", "")[:64]):
+        touch(request, "code refused")
         return _WRONG
     guarding.give_back(name=name, address=address)
     return ""

@@ -189,6 +189,7 @@ class Thread(OmegaViewSet):
     @endpoint(
         summary="Update read status of messages using filters",
         operation_id="messages_read_status",
+        audited=False,
         description="Marks the messages that all filters together choose; without a filter all of them.",
         examples=[asked({"is_read": True, "channel": "sms"})],
         tags=["businesses"],

@@ -17,7 +17,7 @@ from messaging import mail_serializers as mail_shapes
 from messaging import serializers as shapes
 from messaging.mail_views import mail_to_queue, mail_to_record
 from messaging.services import batches, recording, sending
-from messaging.views import accepted, accepted_body, dry_run, text_to_queue, text_to_record
+from messaging.views import accepted, accepted_body, call_to_record, dry_run, text_to_queue, text_to_record
 from omega_project.lib.api import parsing
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet
@@ -59,6 +59,13 @@ class RecordMail(mail_shapes.RecordEmail):
     action: Literal["record"]
 
 
+class RecordCall(shapes.RecordCall):
+    """A call that was placed or taken elsewhere."""
+
+    channel: Literal["voice"]
+    action: Literal["record"]
+
+
 class RecordNote(Note):
     """An internal note; never sent."""
 
@@ -82,11 +89,12 @@ SHAPES: dict[tuple[str, str], type[BaseModel]] = {
     ("sms", "record"): RecordText,
     ("email", "send"): SendMail,
     ("email", "record"): RecordMail,
+    ("voice", "record"): RecordCall,
     ("note", "record"): RecordNote,
 }
 
 
-class MessageToTake(RootModel[SendText | RecordText | SendMail | RecordMail | RecordNote]):
+class MessageToTake(RootModel[SendText | RecordText | SendMail | RecordMail | RecordCall | RecordNote]):
     """One message of any channel."""
 
 
@@ -114,6 +122,10 @@ _TEXT = {"channel": "sms", "action": "send", "business_id": 12, "to": "+12125550
 _LETTER = {
     "channel": "email", "action": "send", "business_id": 12, "to": "ana@example.com", "subject": "Your class",
     "text": "See you at 10!",
+}  # fmt: skip
+_CALL = {
+    "channel": "voice", "action": "record", "business_id": 12, "direction": "inbound", "from": "+12125550142",
+    "call": {"sid": "CA0123456789abcdef0123456789abcdef", "status": "completed", "duration": 130},
 }  # fmt: skip
 _NOTE = {
     "channel": "note", "action": "record", "business_id": 12, "client_id": 1204, "staff_id": 17, "body": "Called.",
@@ -145,6 +157,7 @@ class Door(OmegaViewSet):
         examples=[
             asked(_TEXT, "Text"),
             asked(_LETTER, "Mail"),
+            asked(_CALL, "Call"),
             asked(_NOTE, "Note"),
             asked([_TEXT, _NOTE], "List"),
             answered(_ROWS, 200),
@@ -268,6 +281,7 @@ _WORK: dict[type[BaseModel], Callable[[Given, int | None], batches.Work]] = {
     RecordText: lambda given, staff_id: _record(text_to_record(given.body, given, staff_id)),
     SendMail: lambda given, staff_id: mail_to_queue(given.body, given, staff_id),
     RecordMail: lambda given, staff_id: _record(mail_to_record(given.body, given, staff_id)),
+    RecordCall: lambda given, staff_id: _record(call_to_record(given.body, given, staff_id)),
     RecordNote: _note,
 }
 

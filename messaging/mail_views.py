@@ -82,6 +82,7 @@ class Email(OmegaViewSet):
     @endpoint(
         summary="Queue email for sending and database recording",
         operation_id="email_queue",
+        audited=False,
         description=(
             "To a `client_id`, or `to` an address, which makes a client where it is new. A text part is made of the "
             "`html` where there is none. Attachments are files in base64 or URLs; a mail with URLs waits `queued` "
@@ -104,6 +105,7 @@ class Email(OmegaViewSet):
     @endpoint(
         summary="Record email message in database without sending",
         operation_id="email_record",
+        audited=False,
         description="A mail that went or came by another way. The same `provider_message_id` twice is one message.",
         examples=[asked(_CAME)],
         tags=["email"],

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from conversations.serializers import ChannelName, DirectionName, Message, MessageBase, StatusName
+from conversations.services.calls import ProvidersWord
 from omega_project.lib.api.fields import Body, Flag, Id, Metadata, Phone, RequestId, ShortText, Text, Time, Url
 
 Priority = Literal["high", "normal", "bulk"]
@@ -105,8 +106,38 @@ class RecordSms(Record):
         return lacking
 
 
+class CallGiven(Body):
+    """What is known of a call. A later report of the provider on this `sid` finds it."""
+
+    sid: Annotated[Text, Field(min_length=1, max_length=64)]
+    status: ProvidersWord = "completed"
+    duration: Annotated[int, Field(strict=True, ge=0, le=10_000_000, description="Seconds of talk.")] | None = None
+    started_at: Time | None = None
+    recording_url: Url | None = None
+
+
+class RecordCall(Addressed):
+    """A call that was placed or taken elsewhere."""
+
+    direction: Literal["inbound", "outbound"] = "outbound"
+    to: Phone | None = None
+    from_: Annotated[Text, Field(min_length=1, max_length=64)] | None = Field(None, alias="from")
+    location_id: Id | None = None
+    staff_id: Id | None = None
+    body: Annotated[Text, Field(max_length=1600, description="A line of the caller's own.")] | None = None
+    call: CallGiven
+    provider: Annotated[Text, Field(pattern=r"^[a-z0-9_-]{1,32}$")] = "twilio"
+
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        address = "from" if given.get("direction") == "inbound" else "to"
+        if given.get("client_id") is None and given.get(address) is None:
+            return [(address, "is required where there is no client_id")]
+        return []
+
+
 class SmsAccepted(BaseModel):
-    """The first answer to a send or a record. `segments` is 0 for a mail."""
+    """The first answer to a send or a record. `segments` is 0 for what is no text."""
 
     request_id: str
     message_id: int

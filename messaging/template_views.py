@@ -197,6 +197,7 @@ class Templates(OmegaViewSet):
     @endpoint(
         summary="Preview a template",
         operation_id="templates_preview",
+        audited=False,
         description="What a send would say. A variable that is missing stands as it is, and is named.",
         examples=[asked({"variables": {"day": "Friday"}})],
         tags=["templates"],

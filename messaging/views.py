@@ -7,9 +7,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations.serializers import message_object
+from conversations.services import calls as words
 from conversations.services import reading
 from messaging import serializers as shapes
 from messaging.services import explaining, recording, retrying, sending, statuses
+from messaging.services.phone_calls import CallToRecord
 from messaging.services.texts import TextToQueue, TextToRecord
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
@@ -71,6 +73,7 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Queue SMS for sending and database recording",
         operation_id="sms_queue",
+        audited=False,
         description=(
             "To a `client_id`, or `to` a number, which makes a client where it is new. The message is on disk before "
             "the answer. `dry_run` says what would happen, and stores nothing."
@@ -91,6 +94,7 @@ class Sms(OmegaViewSet):
     @endpoint(
         summary="Record SMS message in database without sending",
         operation_id="sms_record",
+        audited=False,
         description="A text that went or came by another way. The same `provider_message_id` twice is one message.",
         examples=[asked({"business_id": 12, "direction": "inbound", "from": "+12125550142", "body": "On my way"})],
         tags=["sms"],
@@ -160,6 +164,34 @@ def text_to_record(body: shapes.RecordSms, given: Given, staff_id: int | None) -
         media_urls=body.media_urls,
         provider=body.provider or ("twilio" if body.provider_message_id else None),
         fingerprint=given.fingerprint("sms/record"),
+    )
+
+
+def call_to_record(body: shapes.RecordCall, given: Given, staff_id: int | None) -> CallToRecord:
+    told, inbound = body.call, body.direction == "inbound"
+    status = "received" if inbound else words.MESSAGE_STATUS[told.status]
+    unanswered = None if inbound else words.SENTENCES.get(told.status)
+    return CallToRecord(
+        business_id=body.business_id,
+        direction=body.direction,
+        status=status,
+        client_id=body.client_id,
+        from_=body.from_,
+        to=body.to,
+        location_id=body.location_id,
+        staff_id=body.staff_id or staff_id,
+        provider=body.provider,
+        provider_message_id=told.sid,
+        sent_at=None if inbound else told.started_at,
+        error={"code": told.status, "message": unanswered} if unanswered else None,
+        metadata=body.metadata,
+        request_id=given.request_id,
+        fingerprint=given.fingerprint("calls/record"),
+        line=body.body or "",
+        call_status=told.status,
+        duration=told.duration,
+        started_at=told.started_at,
+        recording_url=told.recording_url,
     )
 
 

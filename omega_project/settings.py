@@ -154,6 +154,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.admin_door.AdminDoor",
+    "accounts.audit_trail.AuditTrail",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # An API path answers with and without its slash; a redirect would lose a provider's POST (providers.md, 12).

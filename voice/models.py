@@ -51,7 +51,7 @@ class VoiceSettings(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text="May use {{ business }}, {{ first_name }} and {{ location }}.",
+        help_text="May use {{ business.name }}, {{ client.first_name }} and the like.",
     )
     text_back_body = models.CharField(max_length=480, blank=True, help_text="The text where no template is chosen.")
     allowed_countries = ArrayField(

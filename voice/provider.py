@@ -9,7 +9,8 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
 from messaging.providers.base import CannotAsk
-from messaging.providers.twilio import CutOff, LeanHttpClient, NeverLeft
+from messaging.providers.twilio import LeanHttpClient
+from messaging.providers.wire import CutOff, NeverLeft
 from messaging.services import carriers
 
 _POOL = 8

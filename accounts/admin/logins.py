@@ -8,28 +8,27 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin.filters import BusinessFilter
 from accounts.models import AdminRole, AuditEntry, Authenticator, LoginTries, RecoveryCode
 from accounts.services import guarding, two_factor
-from omega_project.lib.admin import OmegaAdmin, PostAction, ReadOnlyAdmin, moment, tell
+from omega_project.lib.admin import AuditedAdmin, OmegaAdmin, PostAction, ReadOnlyAdmin, moment, tell
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
     pass
 
 

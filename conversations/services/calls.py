@@ -7,16 +7,16 @@ A call's message is received (from a client), or goes from `sent` (it rings) to 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from omega_project.lib import sql
 
 # What a call may be said to be: Twilio's words, and two of ours for calls that were not put through.
-PROVIDERS_WORDS = (
-    "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled",
-)  # fmt: skip
+ProvidersWord = Literal[
+    "queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled"
+]
 REJECTED, BLOCKED = "rejected", "blocked"
 # The status of an outgoing call's message.
 MESSAGE_STATUS = {

@@ -23,6 +23,7 @@ from messaging.admin.composer import Composer, composer_for, draft_of, note_to_w
 from messaging.services.sending import queue_message
 from omega_project.lib.admin import sentences_of, tell
 from omega_project.lib.api.errors import ApiError, Conflict, parameter_error
+from omega_project.lib.audit import touch
 from omega_project.lib.reach import reach_of, within_reach
 
 CONSENT_TONES = {"opted_in": "success", "opted_out": "danger", "unknown": "default"}
@@ -89,6 +90,8 @@ class ConversationAdmin(InboxAdmin):
         conversation = found.filter(pk=object_id).first()
         if conversation is None:
             raise Http404
+        if writes:
+            touch(request, f"admin.conversation: {request.path_info.rstrip('/').rpartition('/')[2]}", conversation)
         columns = ("pk", "name", "email", "is_active", "availability", "business_id")
         staff = list(Staff.objects.in_business(conversation.business_id).only(*columns).order_by("name"))
         return Visit(request, conversation, staff)

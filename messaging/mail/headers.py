@@ -24,6 +24,7 @@ _TYPE = re.compile(r"\A[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}\Z")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[^\s<>()\[\],;:\\\"@]{1,253}")
 # A mailbox list in tokens: a quoted text, a comment, an address in angle brackets, what parts mailboxes, other words.
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)|\(([^()]*)\)|<([^<>]*)>|([,;:])|([^\s"(<,;:]+|.)', re.DOTALL)
+_WINDOWS_PATH = re.compile(r'"(?:[A-Za-z]:\\|\\\\)[^\\]')
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 
 
@@ -143,7 +144,7 @@ def _bytes_of(kind: str, text: str) -> bytes:
 def _unquoted(value: str) -> str:
     text = value.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
-        return _unescaped(text[1:-1])
+        return text[1:-1] if _WINDOWS_PATH.match(text) else _unescaped(text[1:-1])
     return text.strip('"')
 
 

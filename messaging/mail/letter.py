@@ -184,7 +184,8 @@ def _unflowed(text: str, *, takes_space: bool) -> str:
     out, is_open = list[str](), False
     for line in text.split("\n"):
         bare = line.removeprefix(" ")
-        flows = bare.endswith(" ") and bare != "-- " and not bare.startswith(">")
+        # Not RFC 3676's, but Outlook's: a rule with a space behind it.
+        flows = bare.endswith(" ") and not bare.startswith((">", "--"))
         kept = bare[:-1] if flows and takes_space else bare
         if is_open and not bare.startswith(">") and bare != "-- ":
             out[-1] += kept

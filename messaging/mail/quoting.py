@@ -39,9 +39,11 @@ def reply_of(text: str, subject: str = "") -> str:
     found = _Lines(lines, _forwarded_at(lines[:_MOST_LINES], subject))
     for rule in (_by_marker, _by_quote_signs, _by_separator, _by_headers, _by_attribution, _by_library):
         kept = rule(found)
+        if kept is found.lines:  # an answer stands among the quotes
+            break
         if kept is not None and "".join(kept).strip():
-            return _unsigned(kept)
-    return _unsigned(lines)
+            found = _Lines(kept, min(found.forward, len(kept)))
+    return _unsigned(found.lines)
 
 
 def _forwarded_at(lines: list[str], subject: str) -> int:
@@ -83,13 +85,17 @@ def _before_attribution(lines: list[str], at: int) -> list[str]:
     end = at
     while end and not lines[end - 1].strip():
         end -= 1
+    taken = 0
     for count in range(1, min(_MOST_ATTRIBUTION, end) + 1):
         text = " ".join(line.strip() for line in lines[end - count : end])
         if not text.endswith((":", "：")) or len(text) > 400 or not lines[end - count].strip():
             break
         if wording.is_attribution(text):
-            return lines[: end - count]
-    return lines[:end]
+            taken = taken or count
+            if wording.TIME.search(text):  # without a time there is more of it in the line before
+                taken = count
+                break
+    return lines[: end - taken]
 
 
 def _by_separator(found: _Lines) -> list[str] | None:
@@ -166,5 +172,5 @@ def _unsigned(lines: list[str]) -> str:
     end = len(kept)
     while end and (not kept[end - 1].strip() or wording.SENT_FROM.match(kept[end - 1].strip()[:200])):
         end -= 1
-    text = "\n".join(kept[:end] if end else kept).strip("\n")
-    return re.sub(r"\n{3,}", "\n\n", text).rstrip()
+    text = "\n".join(line.rstrip() for line in (kept[:end] if end else kept))
+    return re.sub(r"\n{3,}", "\n\n", text).strip()

@@ -8,7 +8,7 @@ _WROTE = (
     "كتبت", "تمت كتابة", "写道", "寫道", "のメール", "さんは書きました", "님이 작성", "כתב",
 )  # fmt: skip
 WROTE = re.compile("|".join(map(re.escape, _WROTE)), re.IGNORECASE)
-_TIME = re.compile(r"\d{1,2}\s?[:.h時点시]\s?\d{2}|\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|[٠-٩]{2}")
+TIME = re.compile(r"\d{1,2}\s?[:.h時点시]\s?\d{2}|\b(?:19|20)\d\d\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|[٠-٩]{2}")
 _ADDRESS = re.compile(r"[^\s<>]@[^\s<>]")
 
 _FROM = (
@@ -87,6 +87,6 @@ _ON_A_DAY = re.compile(r"^(?:on|am|le|el|il|em|op|den|dne|w dniu)\s+\S", re.IGNO
 
 def is_attribution(text: str) -> bool:
     """Whether a line that ends with a colon announces a quote: it names a time or an address, or says "wrote"."""
-    named, timed = bool(_ADDRESS.search(text)), bool(_TIME.search(text))
+    named, timed = bool(_ADDRESS.search(text)), bool(TIME.search(text))
     dated = timed or bool(_ON_A_DAY.match(text))
     return (named and timed) or (bool(WROTE.search(text)) and (named or dated)) or (named and text.count("<") == 1)

@@ -71,11 +71,23 @@ _KINDS = {
     "unsubscribed": "unsubscribed",
 }
 _DEAD_ENDS = {"invalid", "bounced"}
-# A bounce that anymail does not tell from one for good: the provider's own field and its values.
-_SOFT: dict[str, tuple[str, set[Any]]] = {
+Marks = dict[str, tuple[str, set[Any]]]
+# What anymail does not tell apart: the provider's own field, and the values of it that mean …
+# … that the mailbox is only busy,
+_SOFT: Marks = {
+    "brevo": ("event", {"soft_bounce"}),
+    "mailersend": ("type", {"soft_bounced"}),
     "mailjet": ("hard_bounce", {False}),
+    "mandrill": ("event", {"soft_bounce"}),
     "postmark": ("Type", {"SoftBounce"}),
     "sparkpost": ("bounce_class", {"20", "21", "22", "23", "24", "40", "70"}),
+}
+# … that a machine opened the mail,
+_MACHINES: Marks = {"brevo": ("event", {"unique_proxy_open", "proxy_open"})}
+# … and that the recipient had said no to the provider before.
+_OPTED_OUT: Marks = {
+    "mailgun": ("reason", {"suppress-unsubscribe", "suppress-complaint"}),
+    "mailjet": ("error", {"spam reporter"}),
 }
 
 
@@ -183,37 +195,41 @@ def read(name: str, stored: bytes) -> MailEvent:
     raw = raw if isinstance(raw, dict) else {}
     metadata = told.get("metadata") if isinstance(told.get("metadata"), dict) else {}
     why = told.get("reject_reason") or ""
-    is_soft = kind == "bounced" and _is_soft(name, raw)
+    is_soft = kind == "bounced" and _is_marked(_SOFT, name, raw)
+    message_id = _text(told.get("message_id"))
     if kind == "bounced" and not is_soft and why and why not in _DEAD_ENDS:
         kind = "undelivered"  # spam or policy: it says nothing of the mailbox
     return MailEvent(
         kind=kind,
         message_id=number(_text(metadata.get("omega_message_id"))),
         attempt=number(_text(metadata.get("omega_attempt")), _ATTEMPTS_MOST) or 0,
-        provider_message_id=_text(told.get("message_id")),
+        provider_message_id=message_id,
+        rfc_message_id=message_id.strip("<>") if "@" in message_id else "",
         address=_text(told.get("recipient"), 320).strip().lower(),
         at=_time(told.get("timestamp")),
         reason=_text(told.get("mta_response") or told.get("description"), _MOST_REASON),
         code=_text(why, 64),
         is_temporary=is_soft,
+        is_machine=_is_marked(_MACHINES, name, raw),
         event_id=_text(told.get("event_id")) or digest(stored),
         raw=raw,
-        opts_out=kind == "dropped" and why == "unsubscribed",
+        opts_out=(kind == "dropped" and why == "unsubscribed") or _is_marked(_OPTED_OUT, name, raw),
         is_dead_end=kind == "dropped" and why in _DEAD_ENDS,
     )
 
 
-def _is_soft(name: str, raw: dict[str, Any]) -> bool:
-    field, values = _SOFT.get(name, ("", set()))
+def _is_marked(marks: Marks, name: str, raw: dict[str, Any]) -> bool:
+    field, values = marks.get(name, ("", set()))
     value = _inner(raw).get(field)
     return isinstance(value, (str, bool)) and value in values
 
 
 def _inner(raw: dict[str, Any]) -> dict[str, Any]:
-    """SparkPost wraps each event twice."""
-    wrapped = raw.get("msys")
-    inner = next(iter(wrapped.values()), None) if isinstance(wrapped, dict) else raw
-    return inner if isinstance(inner, dict) else {}
+    """The event's own fields: SparkPost wraps them twice, Mailgun and MailerSend once."""
+    wrapped: Any = raw.get("msys") or raw.get("event-data") or raw.get("data") or raw
+    if "msys" in raw and isinstance(wrapped, dict):
+        wrapped = next(iter(wrapped.values()), None)
+    return wrapped if isinstance(wrapped, dict) else raw
 
 
 def _text(value: Any, most: int = _MOST_TEXT) -> str:

@@ -19,6 +19,7 @@ from messaging.providers.arrived_mail import ArrivedMail, NotAMail
 from omega_project.lib.form_data import Form, FormPart
 
 RAW = ("email", "rawEmail")
+_MOST_RECEIVERS = 20_000
 _FACTS = ("sender_ip", "spam_score", "SPF", "dkim")
 _BODY_HEADERS = re.compile(
     rb"^(?:content-[a-z-]+|mime-version)[ \t]*:.*(?:\n[ \t].*)*\n?", re.IGNORECASE | re.MULTILINE
@@ -33,13 +34,13 @@ def read_post(form: Form) -> ArrivedMail:
     raw = form.get(*RAW)
     if raw is None and not any(form.get(name) for name in ("headers", "text", "html")):
         raise NotAMail("has none of the fields email, headers, text and html")
-    envelope = _json(form.text("envelope"))
+    envelope = _json(form.text("envelope", 4 * 1024 * 1024))
     given = envelope.get("to")
     receivers = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
     sender = envelope.get("from")
     return ArrivedMail(
         file=_copied(raw) if raw else _put_together(form),
-        envelope_to=receivers[:100],
+        envelope_to=receivers[:_MOST_RECEIVERS],
         envelope_from=sender if isinstance(sender, str) else None,
         results=authentication.from_fields(form.text("SPF", 100), form.text("dkim", 4000)),
         facts={name: one_line(form.text(name, 1000), 200) for name in _FACTS if form.get(name)},
@@ -107,7 +108,7 @@ class _Writer:
         self.line(headers.encode() + b"\n")
         for chunk in content.chunks():
             self.file.write(chunk)
-        self.line(b"")
+        self.line(b"\r")  # both of CR and LF belong to the boundary: a CR at the end of the content stays its own
 
     def end(self) -> None:
         self.line(b"--" + self._open.pop() + b"--")
@@ -121,7 +122,7 @@ def _write_texts(writer: _Writer, form: Form) -> None:
     for name, part in found:
         charset = re.sub(r"[^A-Za-z0-9_.:-]", "", str(charsets.get(name) or "utf-8"))[:40]
         kind = "text/html" if name == "html" else "text/plain"
-        writer.part(f"Content-Type: {kind}; charset={charset}\nContent-Transfer-Encoding: 8bit\n", part)
+        writer.part(f"Content-Type: {kind}; charset={charset}\nContent-Transfer-Encoding: 8bit", part)
     if len(found) > 1:
         writer.end()
 
@@ -144,4 +145,4 @@ def _write_files(writer: _Writer, form: Form) -> None:
             "Content-Transfer-Encoding: binary",
         ]
         headers += [f"Content-ID: <{content_id.strip('<>')}>"] if content_id else []
-        writer.part("\n".join(headers) + "\n", part)
+        writer.part("\n".join(headers), part)

@@ -74,7 +74,22 @@ EMAIL = Channel(
     opted_out="The client has opted out of e-mail.",
     uploads=True,
 )
-BY_NAME = {channel.name: channel for channel in (SMS, EMAIL)}
+# Calls are recorded, and placed by voice: no message of this channel is ever claimed.
+VOICE = Channel(
+    name="voice",
+    column="phone",
+    kind="phone",
+    read=_phone,
+    read_sender=_phone,
+    read_party=normalise_party,
+    no_address="is a client without a phone number",
+    not_theirs="is not the phone number of this client",
+    not_our_sender="is not a calling number of this business",
+    no_sender="is a business without a number for calls: give it one first",
+    opted_out="The client has opted out of calls.",
+    uploads=False,
+)
+BY_NAME = {channel.name: channel for channel in (SMS, EMAIL, VOICE)}
 
 # Why a message is blocked, in sentences: by reason, or by channel and reason where channels differ.
 BLOCKED = {

@@ -131,8 +131,10 @@ def _nobody(receivers: list[str]) -> str:
 
 
 def _addresses(receivers: list[str]) -> list[str]:
+    """At most fifty addresses, those of our own domain first: a mail may have ten thousand."""
+    ours = [one for one in receivers if _is_ours(one.rstrip(">").lower())]
     found = []
-    for one in receivers[:MOST_RECEIVERS]:
+    for one in [*ours, *receivers][:MOST_RECEIVERS]:
         bare = one.rpartition("<")[2].partition(">")[0]  # the envelope's have no name, but not every provider knows
         try:
             found.append(normalise_email(bare))

@@ -43,6 +43,11 @@ class Record:
         return self.direction == "inbound"
 
     @property
+    def is_news(self) -> bool:
+        """Whether it waits to be read, and opens its conversation."""
+        return self.is_inbound
+
+    @property
     def client_field(self) -> str:
         return "from" if self.is_inbound else "to"
 
@@ -82,7 +87,7 @@ def _record(given: Record) -> Accepted:
         conversation_id, _ = ensure_conversation(
             business_id=given.business_id, client_id=client_id, location_id=given.location_id
         )
-    elif given.is_inbound and not facts.blocked:
+    elif given.is_news and not facts.blocked:
         note_reopening(conversation_id)
     message = _row(given, content, facts, (client_id, conversation_id, address))
     stored = append([message], [content]).get(0)
@@ -108,6 +113,7 @@ def _facts(given: Record) -> parties.Facts:
 def _row(given: Record, content: Content, facts: parties.Facts, whose: tuple[int, int, str]) -> NewMessage:
     inbound, error, (client_id, conversation_id, address) = given.is_inbound, given.error or {}, whose
     own = given.channel.read_party(given.own_address) if given.own_address else (facts.sender or {}).get("address", "")
+    from_address, to_address = (address, own) if inbound else (own, address)
     return NewMessage(
         business_id=given.business_id,
         conversation_id=conversation_id,
@@ -120,8 +126,8 @@ def _row(given: Record, content: Content, facts: parties.Facts, whose: tuple[int
         body=content.body,
         subject=content.subject,
         html=content.html,
-        from_address=address if inbound else own,
-        to_address=own if inbound else address,
+        from_address=from_address,
+        to_address=to_address,
         cc=content.cc,
         bcc=content.bcc,
         staff_id=given.staff_id,
@@ -132,11 +138,12 @@ def _row(given: Record, content: Content, facts: parties.Facts, whose: tuple[int
         error_retryable=error.get("retryable", False),
         segments=content.segments,
         media_count=content.media_count,
-        is_read=not inbound or facts.blocked,
+        is_read=not given.is_news or facts.blocked,
         sent_at=given.sent_at,
         delivered_at=given.delivered_at,
         decision={"source": "record"},
         metadata=given.metadata,
+        call=content.call and content.call | {"from": from_address, "to": to_address},
         beside=content.beside,
     )
 

@@ -37,6 +37,7 @@ class Content:
     refusal: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     shown: dict[str, Any] = field(default_factory=dict)
+    call: dict[str, Any] | None = None
     beside: dict[str, Any] | None = None
     beside_sql: str = ""
 

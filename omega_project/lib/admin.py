@@ -24,6 +24,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from omega_project.lib.api.errors import ApiError, ParameterError
+from omega_project.lib.audit import touch
 from omega_project.lib.reach import reach_of, within_reach
 
 # Behind so many rows nobody pages any more, they search; and OFFSET stays cheap (limits.md).
@@ -87,7 +88,34 @@ class PostAction:
     question: str = ""
 
 
-class OmegaAdmin(ModelAdmin):
+class AuditedAdmin(ModelAdmin):
+    """What its forms and actions change is noted for the trail, beside Django's own log."""
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Django's own message; the names of the changed fields are kept for the trail."""
+        request.changed_fields = list(form.changed_data)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._touch(request, "add", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._touch(request, "change" if isinstance(message, list) else message, obj)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._touch(request, "delete", obj)
+        return super().log_deletions(request, queryset)
+
+    def _touch(self, request: HttpRequest, deed: str, obj: Any) -> None:
+        business_id = obj.pk if obj._meta.label == "accounts.Business" else None
+        fields = getattr(request, "changed_fields", ())
+        touch(request, f"admin.{obj._meta.model_name}: {deed}", obj, business_id=business_id, fields=fields)
+
+
+class OmegaAdmin(AuditedAdmin):
     """Every admin of omega: few queries, no COUNT, no removal unless `is_removable` says so.
 
     `of_business` leads from a row to its business's id; where a model has no column `business` and nobody said it,

@@ -15,7 +15,6 @@ _GREETING_ALONE = "Thank you for calling {business}. Nobody can take your call r
 _CLOSED = "Thank you for calling {business}. We are closed right now. Please leave a message after the tone."
 _CLOSED_ALONE = "Thank you for calling {business}. We are closed right now. Please call again during our hours."
 _ANNOUNCEMENT = "This call is recorded."
-_TEXT_BACK = "Hi, this is {{ business }}. Sorry that we missed your call. How can we help? Just answer this text."
 
 # The columns that a call asks for, in the row's own names; NULL in all of them where a business has no row.
 COLUMNS = (
@@ -57,11 +56,6 @@ class Preferences:
     def announced(self) -> str:
         """What is spoken before a recorded call."""
         return self.announcement.strip() or _ANNOUNCEMENT
-
-    @property
-    def text_back(self) -> str:
-        """The text that answers a missed call where no template is chosen."""
-        return self.text_back_body.strip() or _TEXT_BACK
 
 
 def preferences_in(row: dict[str, Any]) -> Preferences:

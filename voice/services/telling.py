@@ -183,8 +183,9 @@ def _news(row: Mapping[str, Any], story: Story, recording_url: str | None, sourc
 
 
 def _look_again(row: Mapping[str, Any], facts: Facts, story: Story) -> None:
-    """Let the sweep look at the call where its end is not known; at none that has one."""
-    if story.is_settled:
+    """Let the sweep look at the call where its end, or who answered it, is not known; at none that is all told."""
+    is_told = story.status != "completed" or story.answered_by or facts.is_final
+    if story.is_settled and is_told:
         sql.rows("UPDATE voice_call SET look_at = NULL WHERE id = %(call)s::bigint", {"call": row["id"]})
-    elif is_waiting(facts):
+    elif story.is_settled or is_waiting(facts):
         sql.rows(_LOOK, {"call": row["id"], "seconds": GRACE_SECONDS})

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.models import Business, Client, Sender
-from messaging.services import sending, templates
+from accounts.models import Client, Sender
+from messaging.models import Template
+from messaging.services import sending, templates, templating
+from messaging.services.texts import TextToQueue
 from omega_project.lib import sql
 from omega_project.lib.api.errors import ApiError
 from voice.services.numbers import is_textable
@@ -14,6 +16,7 @@ from voice.services.preferences import Preferences, preferences_of
 
 # The carrier's codes for "this is a landline" (providers.md, 1).
 _LANDLINE_CODES = ["30006", "21614"]
+OWN_TEXT = "Hi, this is {{ business.name }}. Sorry that we missed your call. How can we help? Just answer this text."
 _IS_LANDLINE = """
 SELECT 1 AS one FROM (
     SELECT error_code, to_address FROM conversations_message
@@ -47,7 +50,7 @@ def _is_landline(conversation_id: int, number: str) -> bool:
 
 
 def _send(call: Mapping[str, Any], client: Client, preferences: Preferences) -> str:
-    text = sending.TextToQueue(
+    text = TextToQueue(
         business_id=call["business_id"],
         client_id=client.pk,
         to=call["from_address"],
@@ -71,15 +74,15 @@ def _sender(call: Mapping[str, Any]) -> str | None:
 
 
 def _words(call: Mapping[str, Any], client: Client, preferences: Preferences) -> str:
-    business = Business.objects.only("name").get(pk=call["business_id"])
-    variables = {
-        "business": business.name,
-        "first_name": client.first_name,
-        "name": client.name,
-        "location": client.home_location.name if client.home_location else business.name,
-    }
-    if preferences.text_back_template_id is not None:
-        return templates.render(
-            business_id=business.pk, template_id=preferences.text_back_template_id, channel="sms", variables=variables
-        )
-    return templates.fill(preferences.text_back, variables)
+    """The business's template, else its own text, else omega's: the first that wants nothing unknown of the client."""
+    variables = templating.known_variables(business_id=call["business_id"], client_id=client.pk)
+    for words in (_template(call["business_id"], preferences), preferences.text_back_body.strip()):
+        if words and variables.keys() >= set(templates.variables_of(words)):
+            return templates.fill(variables, words)[0]
+    return templates.fill(variables, OWN_TEXT)[0]
+
+
+def _template(business_id: int, preferences: Preferences) -> str:
+    chosen = preferences.text_back_template_id
+    found = Template.objects.in_business(business_id).filter(pk=chosen, channel="sms").first() if chosen else None
+    return found.body if found else ""

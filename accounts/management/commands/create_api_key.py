@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import Business
-from accounts.services import credentials
+from accounts.services import auditing, credentials
 
 MOST_DAYS = 36_500
 
@@ -32,6 +32,7 @@ class Command(BaseCommand):
         key = credentials.create_api_key(
             name=name, business_id=business_id, expires_at=end_of(options["expires_in_days"])
         )
+        auditing.record_command("create_api_key", business_id=business_id)
         self.stdout.write(key)
 
 

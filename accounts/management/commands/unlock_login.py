@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.services import guarding
+from accounts.services import auditing, guarding
 
 
 class Command(BaseCommand):
@@ -19,5 +19,6 @@ class Command(BaseCommand):
         name, address = options["username"], options["address"]
         if not name and not address:
             raise CommandError("Say whom: --username, --address, or both.")
+        auditing.record_command("unlock_login")
         removed = guarding.unlock(name=name, address=address)
         self.stdout.write("Unlocked." if removed else "Nothing was tried there, so nothing was locked.")

@@ -17,6 +17,7 @@ from omega_project.lib.api import parsing
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.errors import Fault, ParameterError
 from omega_project.lib.api.schema import query_parameters, response_map
+from omega_project.lib.audit import Operation
 
 Handler = Callable[..., Response]
 
@@ -68,12 +69,14 @@ def endpoint(
     description: str | None = None,
     idempotent: bool = False,
     path_text: tuple[str, ...] = (),
+    audited: bool = True,
 ) -> Callable[[Handler], Handler]:
     """Declare a viewset's action.
 
     The handler is called with the request, a `Given`, and each path id as a checked number; parameters named in
     `path_text` stay text. `answers` maps status to a pydantic model or a description; `errors` names the error
-    statuses besides 401, 422, 429 and 503, which every endpoint has.
+    statuses besides 401, 422, 429 and 503, which every endpoint has. Where it writes, the trail of changes tells of it;
+    `audited` False is for what is its own record, such as a message that is sent.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -81,6 +84,8 @@ def endpoint(
         def checked(self: OmegaViewSet, request: Request, **path: str) -> Response:
             given, ids = _parse(request, path, body, query, path_text, idempotent)
             _reach(request, given, ids)
+            if audited:
+                request._request.operation = _operation(operation_id, given, ids)
             return handler(self, request, given, **ids)
 
         parameters = query_parameters(query) if query else []
@@ -98,6 +103,11 @@ def endpoint(
         )(checked)
 
     return decorate
+
+
+def _operation(name: str, given: Given, ids: dict[str, Any]) -> Operation:
+    fields = tuple(sorted(given.body.model_fields_set)) if given.body is not None else ()
+    return Operation(name, ids, fields, getattr(given.body, "business_id", None))
 
 
 _IDEMPOTENCY_HEADER = OpenApiParameter(
