@@ -20,6 +20,8 @@ from omega_project.lib import http, sealing, sql
 
 log = structlog.get_logger(__name__)
 MOST_BYTES = 20 * 1024 * 1024
+# Four hours, the longest call there is, at 64 kbit/s.
+MOST_RECORDED_BYTES = 120 * 1024 * 1024
 _SECONDS = 30.0
 _MOST_ATTEMPTS = 6
 _TAKEN = ("image/", "audio/", "video/", "text/vcard", "text/x-vcard", "text/plain", "text/calendar", "text/csv")
@@ -31,7 +33,7 @@ UPDATE conversations_attachment a SET attempts = a.attempts + 1,
 FROM conversations_message m
 WHERE a.id = %(id)s AND m.id = a.message_id AND a.status = 'pending'
   AND (a.next_attempt_at IS NULL OR a.next_attempt_at <= clock_timestamp())
-RETURNING a.id, m.direction, m.business_id
+RETURNING a.id, m.business_id, CASE WHEN m.channel = 'voice' THEN 'call' ELSE m.direction END AS kind
 """
 # What a mail's other parts take on their way already; its files in base64.
 _TAKEN_UP = """
@@ -61,7 +63,7 @@ SELECT w.id, w.status, 'failed', 'media', %(why)s, clock_timestamp() FROM waitin
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How files of one direction are fetched: who may be given our credentials, which types and how much is taken."""
+    """How files of one kind are fetched: who may be given our credentials, which types and how much is taken."""
 
     trusted: Callable[[int], http.TrustedOrigin | None]  # by business
     takes: Callable[[str], bool]
@@ -100,6 +102,8 @@ def _room_in_mail(attachment: Attachment) -> int:
 # A caller names what goes out: no host is trusted with more than anybody gets, and what type it is is their affair.
 _RULES = {
     "inbound": Rules(credentials_for, is_taken, lambda attachment: MOST_BYTES, names_type=False),
+    # A recording lies at the carrier, whoever called; its address is our own making (voice/services/recordings.py).
+    "call": Rules(credentials_for, is_taken, lambda attachment: MOST_RECORDED_BYTES, names_type=False),
     "outbound": Rules(lambda business_id: None, lambda content_type: True, _room_in_mail, names_type=True),
 }
 
@@ -109,7 +113,7 @@ def fetch_attachment(*, attachment_id: int) -> None:
     taken = sql.row(_TAKE, {"id": attachment_id})
     if taken is None:
         return
-    attachment, rules = Attachment.objects.get(pk=attachment_id), _RULES[taken["direction"]]
+    attachment, rules = Attachment.objects.get(pk=attachment_id), _RULES[taken["kind"]]
     try:
         found = _fetched(attachment, rules, taken["business_id"])
     except http.FetchError as error:
@@ -169,7 +173,7 @@ def _keep(attachment: Attachment, content: bytes, content_type: str) -> None:
 
 
 def _note_failure(attachment: Attachment, error: http.FetchError) -> None:
-    ended = error.permanent or attachment.attempts >= _MOST_ATTEMPTS
+    ended = (error.permanent and not _may_appear(attachment, error)) or attachment.attempts >= _MOST_ATTEMPTS
     wait = settling.next_try(attachment.attempts)
     attachment.status = "failed" if ended else "pending"
     attachment.error = str(error)
@@ -191,6 +195,11 @@ def fetch_again(message_ids: list[int]) -> None:
     """Messages are tried again by hand: so are their files that could not be fetched."""
     for row in sql.rows(_AGAIN, {"ids": message_ids}):
         wakeup.wake_media(row["id"])
+
+
+def _may_appear(attachment: Attachment, error: http.FetchError) -> bool:
+    """A recording's file is there some time after its call's end (providers.md, 5)."""
+    return attachment.message.channel == "voice" and error.status == 404
 
 
 def requeue_due(*, limit: int = 100) -> int:

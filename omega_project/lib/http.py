@@ -21,11 +21,11 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class FetchError(Exception):
-    """What went wrong, as a sentence. `permanent`: trying again cannot help."""
+    """What went wrong, as a sentence. `permanent`: trying again cannot help. `status`: what was answered."""
 
-    def __init__(self, sentence: str, *, permanent: bool) -> None:
+    def __init__(self, sentence: str, *, permanent: bool, status: int | None = None) -> None:
         super().__init__(sentence)
-        self.permanent = permanent
+        self.permanent, self.status = permanent, status
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _is_public(address: str) -> bool:
 def _content(answer: Any, most_bytes: int, ends: float) -> Fetched:
     if answer.status != 200:
         gone = answer.status in {400, 403, 404, 410}
-        raise FetchError(f"The address answered with status {answer.status}.", permanent=gone)
+        raise FetchError(f"The address answered with status {answer.status}.", permanent=gone, status=answer.status)
     chunks, size = [], 0
     try:
         for chunk in answer.stream(65536):
