@@ -1,7 +1,7 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
 from conversations.services import merging, notifying, threads
-from messaging.services import delivery, intake, media, reconciling, recovery, spooling, wakeup
+from messaging.services import delivery, intake, media, reconciling, recovery, report_days, spooling, wakeup
 from omega_project.lib import jobs, metrics
 
 
@@ -33,6 +33,11 @@ def reconcile() -> None:
     """Every few seconds: what came in and what became of what went out is compared with the provider's record."""
     reconciling.reconcile_texts()
     reconciling.reconcile_receipts()
+
+
+def count_days() -> None:
+    """Every half minute: the days of reports that changed are counted anew."""
+    report_days.count_days()
 
 
 def fetch_media(attachment_id: int) -> None:

@@ -251,3 +251,63 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ReportDay(models.Model):
+    """One day of a business in reports, in its own zone; `is_stale`: something of it changed since it was counted."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    is_stale = models.BooleanField(default=True)
+    counted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        # Read by the summary.
+        constraints = [models.UniqueConstraint(fields=["business", "day"], name="report_day_once")]
+        # Read by the job that counts.
+        indexes = [models.Index(fields=["business", "day"], name="report_day_stale", condition=Q(is_stale=True))]
+
+    def __str__(self) -> str:
+        return f"{self.business_id}, {self.day}"
+
+
+class ReportFigure(models.Model):
+    """How many messages of one sort a day had; of answers and resolutions also how long each took, in seconds."""
+
+    class Kind(models.TextChoices):
+        MESSAGES = "messages"
+        RESPONSE = "response"
+        RESOLUTION = "resolution"
+
+    day = models.ForeignKey(ReportDay, models.CASCADE, related_name="figures")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    channel = models.CharField(max_length=8, blank=True)
+    direction = models.CharField(max_length=8, blank=True)
+    status = models.CharField(max_length=11, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    staff_id = models.BigIntegerField(null=True, blank=True)
+    location_id = models.BigIntegerField(null=True, blank=True)
+    count = models.PositiveIntegerField()
+    seconds = ArrayField(models.IntegerField(), null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.day_id}"
+
+
+class ReportWatermark(models.Model):
+    """How far messages and their events were looked through for days to count anew: one row.
+
+    A row is read a second time some minutes later: a transaction that began before its neighbours may end after them.
+    """
+
+    message_id = models.BigIntegerField(default=0)
+    event_id = models.BigIntegerField(default=0)
+    next_message_id = models.BigIntegerField(default=0)
+    next_event_id = models.BigIntegerField(default=0)
+    noted_at = models.DateTimeField(null=True, blank=True)
+    is_caught_up = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"looked through to message {self.message_id}"

@@ -8,6 +8,7 @@ from messaging import (
     inbound_mail,
     mail_views,
     mail_webhooks,
+    report_views,
     template_views,
     views,
     webhooks,
@@ -47,6 +48,7 @@ urlpatterns = [
         "businesses/<str:business_id>/clients/<str:client_id>/consent",
         consent_views.ClientConsent.as_view({"get": "retrieve", "put": "set"}),
     ),
+    path("businesses/<str:business_id>/reports/summary", report_views.Reports.as_view({"get": "summary"})),
     path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
     path(
         "businesses/<str:business_id>/messages/requests/<str:request_id>",

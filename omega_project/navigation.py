@@ -116,6 +116,8 @@ SIDEBAR: dict[str, Any] = {
             _model("Merges of clients", "call_merge", "conversations", "clientmerge"),
             _model("Further addresses", "contact_phone", "accounts", "clientaddress"),
             _model("Watermarks", "water", "messaging", "watermark"),
+            _model("Days of reports", "today", "messaging", "reportday"),
+            _model("Figures of reports", "query_stats", "messaging", "reportfigure"),
             _model("Sender budgets", "speed", "messaging", "senderbudget"),
             collapsible=True,
         ),

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
-from messaging.models import Attempt, Email, SenderBudget, Watermark
+from messaging.models import Attempt, Email, ReportDay, ReportFigure, ReportWatermark, SenderBudget, Watermark
 from omega_project.lib.admin import ReadOnlyAdmin, moment
 
 
@@ -62,3 +62,28 @@ class WatermarkAdmin(ReadOnlyAdmin):
     @display(description="last asked")
     def shown_asked(self, obj: Watermark) -> str:
         return moment(obj.asked_at) if obj.asked_at else "-"
+
+
+@admin.register(ReportDay)
+class ReportDayAdmin(ReadOnlyAdmin):
+    """The days of reports, and whether each still has to be counted anew."""
+
+    list_display = ("business", "day", "is_stale", "counted_at")
+    list_select_related = ("business",)
+    ordering = ("-pk",)
+    sortable_by = ()
+
+
+@admin.register(ReportFigure)
+class ReportFigureAdmin(ReadOnlyAdmin):
+    list_display = ("day", "kind", "channel", "direction", "status", "error_code", "count")
+    list_select_related = ("day",)
+    ordering = ("-pk",)
+    sortable_by = ()
+
+
+@admin.register(ReportWatermark)
+class ReportWatermarkAdmin(ReadOnlyAdmin):
+    list_display = ("message_id", "event_id", "noted_at", "is_caught_up")
+    ordering = ("pk",)
+    sortable_by = ()

@@ -173,7 +173,8 @@ def _sentence(item: ErrorDetails) -> str:
 def query_values(query: QueryDict, model: type[BaseModel]) -> dict[str, Any]:
     """The query string for `model`: lists where the model wants lists, else the one value."""
     values: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
+    for own_name, field in model.model_fields.items():
+        name = field.alias or own_name
         if name not in query:
             continue
         given = query.getlist(name)

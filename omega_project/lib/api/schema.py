@@ -66,6 +66,7 @@ TAGS = {
     "voice-calls": "Calls by browser and phone.",
     "templates": "Canned replies and message templates of a business, with variables.",
     "messages": "Messages of any channel: taken in, found, explained, retried, canceled.",
+    "reports": "Figures of a business: volumes, delivery, times of response and resolution.",
     "twilio": "Where Twilio calls; authenticated by its signature.",
     "authentication": "Tokens for staff apps, made with an API key.",
     "session": "The end of a token.",
