@@ -11,6 +11,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2,
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import DefaultContentNegotiation
 
+import conversations.urls
 from accounts.entrance import second_factor
 from omega_project.health import Health
 from omega_project.metrics import Metrics
@@ -36,6 +37,7 @@ def unknown_path(request: HttpRequest) -> HttpResponse:
 
 
 api: list[Any] = [
+    path("", include(conversations.urls.lists)),
     path("health", Health.as_view({"get": "alive"})),
     path("health/db", Health.as_view({"get": "database"})),
     path("health/ready", Health.as_view({"get": "ready"})),

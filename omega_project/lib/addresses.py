@@ -1,5 +1,6 @@
 """Addresses as the database knows them: E.164 phone numbers, lower-case e-mail."""
 
+import functools
 import re
 
 import phonenumbers
@@ -13,6 +14,7 @@ _EMAIL = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=20_000)
 def normalise_phone(value: str, region: str | None = None) -> str:
     """`value` in E.164.
 

@@ -5,7 +5,6 @@ altered, or taken from another list, another business or another sort, is a 422 
 """
 
 import base64
-import hashlib
 import hmac
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -61,7 +60,7 @@ def decode(text: str | None, scope: str) -> Cursor | None:
 
 def _signature(payload: bytes, scope: str) -> bytes:
     key = settings.SECRET_KEY.encode()
-    return hmac.new(key, b"cursor\0" + scope.encode() + b"\0" + payload, hashlib.sha256).digest()[:_SIGNATURE_BYTES]
+    return hmac.digest(key, b"cursor\0" + scope.encode() + b"\0" + payload, "sha256")[:_SIGNATURE_BYTES]
 
 
 def page(
