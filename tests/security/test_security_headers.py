@@ -16,6 +16,7 @@ from tests.admin.world import a_thread
 from tests.contract.world import a_studio
 from tests.security.conftest import PASSWORD
 
+expect.set_options(timeout=20_000)
 EVERYWHERE = {
     "Permissions-Policy": "camera=()",
     "Referrer-Policy": "same-origin",
@@ -59,7 +60,7 @@ def page(chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         made = browser.new_page()
-        made.set_default_timeout(15_000)
+        made.set_default_timeout(20_000)
         made.refused = []
         made.on("pageerror", lambda error: made.refused.append(str(error)))
         made.on("console", lambda told: made.refused.append(told.text) if "Content Security" in told.text else None)
