@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 
 from messaging.providers import sendgrid_events
 from omega_project import navigation
-from omega_project.lib import embedded, logs
+from omega_project.lib import embedded, logs, reporting
 from omega_project.lib.api import throttling
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -309,3 +309,6 @@ if LOG_FORMAT not in {"json", "console"}:
     raise ImproperlyConfigured("LOG_FORMAT must be json or console.")
 LOGGING = logs.configuration(LOG_FORMAT, env.str("LOG_LEVEL", default="INFO"))
 LOGGING_CONFIG = "omega_project.lib.logs.configure"
+
+if SENTRY_DSN:
+    reporting.start(SENTRY_DSN, VERSION)

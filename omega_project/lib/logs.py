@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 
+from omega_project.lib.scrubbing import scrub_log
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -22,6 +24,7 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            scrub_log,
             renderer,
         ],
     }
