@@ -114,7 +114,24 @@ def _address(host: str, port: int, *, private_is_fine: bool) -> str:
 def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None)
-    return bool((mapped or ip).is_global) and not ip.is_multicast
+    if mapped is not None:
+        ip = mapped
+    return all(one.is_global and not one.is_multicast for one in (ip, *_inner(ip)))
+
+
+# IPv6 with an IPv4 address in its last 32 bits: compatible ones (RFC 4291, 2.5.5.1), and NAT64 (RFC 6052), which leads
+# wherever a gateway sends it.
+_IN_THE_LAST_BITS = [ipaddress.ip_network(name) for name in ("::/96", "64:ff9b::/96")]
+
+
+def _inner(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 one may lead to: also by 6to4 and Teredo."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return []
+    found = [ip.sixtofour, *(ip.teredo or ())]
+    if any(ip in network for network in _IN_THE_LAST_BITS):
+        found.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return [one for one in found if one is not None]
 
 
 def _content(answer: Any, most_bytes: int, ends: float) -> Fetched:
