@@ -50,9 +50,10 @@ def lost(found: Evidence) -> Iterable[str]:
         elif row["status"] in {"sent", "delivered", "read"} and not carried[said.body]:
             yield f"{said.request_id} (message {row['id']}) is {row['status']}, and the carrier never had it"
     inbound = Counter(row["provider_message_id"] for row in found.messages if row["direction"] == "inbound")
+    bodies = {row["body"] for row in found.messages if row["direction"] == "inbound"}
     for heard in found.heard:
-        if not inbound[heard.sid]:
-            yield f"the text {heard.sid} {heard.body!r} from {heard.sender} is in no conversation"
+        if heard.body not in bodies if heard.is_mail else not inbound[heard.sid]:
+            yield f"what {heard.sender} wrote ({heard.sid} {heard.body!r}) is in no conversation"
 
 
 def doubled(found: Evidence) -> Iterable[str]:
@@ -64,6 +65,8 @@ def doubled(found: Evidence) -> Iterable[str]:
     for sid, count in inbound.items():
         if sid and count > 1:
             yield f"the text {sid} is {count} messages"
+    mails = Counter(row["body"] for row in found.messages if row["body"].startswith("mail "))
+    yield from (f"{body!r} is {count} messages" for body, count in mails.items() if count > 1)
     requests = Counter((row["business_id"], row["request_id"]) for row in found.messages)
     yield from (f"{key[1]} made {count} messages" for key, count in requests.items() if count > 1)
     carried = {entry["body"] for entry in found.ledger}

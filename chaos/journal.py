@@ -27,13 +27,14 @@ class Said:
 
 @dataclass(slots=True)
 class Heard:
-    """One text that a client sent."""
+    """One text or mail that a client sent."""
 
     sender: str
     to: str
     body: str
     at: float
     sid: str = ""
+    is_mail: bool = False
 
 
 class Journal:

@@ -30,7 +30,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         acts: list[tuple[Callable[[], None], int]] = [
-            (self.send, 55), (self.send_many, 6), (self.text, 25), (self.stop_or_start, 5), (self.cancel, 4),
+            (self.send, 45), (self.send_many, 6), (self.send_mail, 10), (self.text, 22), (self.write_mail, 5), (self.stop_or_start, 5), (self.cancel, 4),
             (self.assign, 3), (self.retry, 2),
         ]  # fmt: skip
         while not self.stopping.is_set():
@@ -65,6 +65,26 @@ class Caller(threading.Thread):
         self._until_answered(whole, "/messages", rows)
         for said, row in zip(many, whole.answer.get("results", []), strict=False):
             said.status, said.answer, said.at = row["status"], row, time.monotonic()
+
+    def send_mail(self) -> None:
+        said = self._new("mail")
+        said.to = self._address(said.to)
+        self.journal.call(said)
+        body = _body(said)
+        body["text"] = body.pop("body")
+        self._until_answered(said, "/email/queue", body | {"subject": f"About {said.body}"})
+
+    def write_mail(self) -> None:
+        """A client's mail, new or as an answer to the last one that they got."""
+        client, business = self.random.choice(self.clients), self._business()
+        name = self._next()
+        heard = Heard(self._address(client), business["email_sender"], f"mail {name}", time.time(), is_mail=True)
+        body = {"from": heard.sender, "to": heard.to, "subject": f"Mail {name}", "text": heard.body}
+        self.system.carrier("POST", "/handset/email", body, seconds=60.0)
+        self.journal.text(heard)
+
+    def _address(self, phone: str) -> str:
+        return f"client{phone.lstrip('+')}@example.net"
 
     def text(self) -> None:
         self._from_client(f"hello {self._next()}")

@@ -96,9 +96,10 @@ class Nemesis(threading.Thread):
         modes = ["429", "500", "garbage", "timeout", "slow", "accept_then_cut", "cut", "empty"]
         fault = {"mode": self.random.choice(modes), "rate": self.random.choice([0.1, 0.3, 0.6]), "latency_ms": 20}
         self._note(f"the carrier: {fault['mode']} at {fault['rate']}")
-        self.system.carrier("PUT", "/faults", {"twilio": fault | {"slow_ms": 12_000}})
+        whose = self.random.choice(["twilio", "twilio", "sendgrid"])
+        self.system.carrier("PUT", "/faults", {whose: fault | {"slow_ms": 12_000}})
         self.stopping.wait(self.random.uniform(1.0, 4.0))
-        self.system.carrier("PUT", "/faults", {"twilio": _CALM})
+        self.system.carrier("PUT", "/faults", {whose: _CALM})
 
     def callbacks(self) -> None:
         fault = {
@@ -112,4 +113,4 @@ class Nemesis(threading.Thread):
     def heal(self) -> None:
         """Everything well again; what was killed, its supervisor has started."""
         self.system.cont_all()
-        self.system.carrier("PUT", "/faults", {"twilio": _CALM, "callbacks": _CALM_CALLBACKS})
+        self.system.carrier("PUT", "/faults", {"twilio": _CALM, "sendgrid": _CALM, "callbacks": _CALM_CALLBACKS})

@@ -25,11 +25,11 @@ WHERE status = 'queued' AND due_at > now() + interval '5 s'
 """
 _MESSAGES = """
 SELECT id, business_id, client_id, request_id, direction, status, body, to_address, provider_message_id, position,
-    hold_until, attempts, attempts_allowed, error_message FROM conversations_message WHERE channel = 'sms'
+    hold_until, attempts, attempts_allowed, error_message FROM conversations_message WHERE channel IN ('sms', 'email')
 """
 _EVENTS = "SELECT message_id, from_status, status FROM conversations_messageevent ORDER BY id"
 _CLIENTS = "SELECT id, business_id, phone FROM accounts_client WHERE merged_into_id IS NULL"
-_CHANGES = "SELECT id, business_id, address, state, at FROM messaging_consentchange WHERE channel = 'sms'"
+_CHANGES = "SELECT id, business_id, address, state, at FROM messaging_consentchange"
 _ATTEMPTS = "SELECT message_id, outcome, started_at FROM messaging_attempt"
 
 

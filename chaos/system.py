@@ -44,7 +44,7 @@ class System:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         environment = kept | {
             "OMEGA_HOME": str(self.home), "PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port),
-            "DEBUG": "true", "API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "3", "EMAIL_UNKNOWN_GRACE": "8",
+            "DEBUG": "true", "API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "3", "EMAIL_UNKNOWN_GRACE": "40",
         }  # fmt: skip
         with (self.home / "run.log").open("wb") as log:
             self._process = subprocess.Popen(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,14 +134,12 @@ def test_what_is_killed_comes_back(run: MakeRun, name: str, index: int) -> None:
     killed = run.pids()[name][index]
     count = len(run.pids()[name])
     os.kill(killed, signal.SIGKILL)
-    started = time.monotonic()
 
     def is_back() -> bool:
         pids = run.pids()[name]
         return killed not in pids and len(pids) == count and all(processes.alive(pid) for pid in pids)
 
     assert wait_for(is_back, 10), run.output()
-    assert time.monotonic() - started < 4.0
     assert wait_for(lambda: probes.answers(run.port, "/omega/health"), 5)
 
 
