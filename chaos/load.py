@@ -30,8 +30,8 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         acts: list[tuple[Callable[[], None], int]] = [
-            (self.send, 45), (self.send_many, 6), (self.send_mail, 10), (self.text, 22), (self.write_mail, 5), (self.stop_or_start, 5), (self.cancel, 4),
-            (self.assign, 3), (self.retry, 2),
+            (self.send, 45), (self.send_many, 6), (self.send_mail, 10), (self.text, 22), (self.write_mail, 5),
+            (self.stop_or_start, 5), (self.cancel, 4), (self.assign, 3), (self.retry, 2),
         ]  # fmt: skip
         while not self.stopping.is_set():
             act = self.random.choices([one for one, _ in acts], [weight for _, weight in acts])[0]

@@ -85,7 +85,7 @@ def endpoint(
             given, ids = _parse(request, path, body, query, path_text, idempotent)
             _reach(request, given, ids)
             if audited:
-                request._request.operation = _operation(operation_id, given, ids)
+                setattr(request._request, "operation", _operation(operation_id, given, ids))  # noqa: B010  Django types it not
             return handler(self, request, given, **ids)
 
         parameters = query_parameters(query) if query else []
