@@ -5,6 +5,26 @@ import hmac
 
 from django.conf import settings
 
+# What a page shows in place: nothing in it can run. Anything else is a download, whatever it says to be.
+_SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif", "image/heic", "image/heif"}
+_RUNS = ("html", "xml", "svg", "script", "xsl")
+
+
+def is_picture(content_type: str) -> bool:
+    """A picture that a page may show; an SVG is a program."""
+    return content_type.lower() in _SHOWN
+
+
+def is_shown(content_type: str) -> bool:
+    """Whether it is opened in the browser and not downloaded."""
+    return is_picture(content_type) or content_type.lower().startswith(("audio/", "video/"))
+
+
+def served_type(content_type: str) -> str:
+    """The type that a file is served under: none that a browser would run."""
+    runs = any(word in content_type.lower() for word in _RUNS)
+    return "application/octet-stream" if runs or not content_type else content_type
+
 
 def _signature(attachment_id: int) -> str:
     text = f"media\0{attachment_id}".encode()

@@ -122,13 +122,13 @@ def media(request: HttpRequest, token: str) -> FileResponse:
     attachment = Attachment.objects.filter(pk=attachment_id, status="stored").first() if attachment_id else None
     if attachment is None:
         raise Http404
-    shown = attachment.content_type.startswith(("image/", "audio/", "video/"))
     response = FileResponse(
         attachment.file.open("rb"),
-        as_attachment=not shown,
+        as_attachment=not media_links.is_shown(attachment.content_type),
         filename=attachment.name,
-        content_type=attachment.content_type,
+        content_type=media_links.served_type(attachment.content_type),
     )
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"
     return response

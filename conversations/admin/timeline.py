@@ -7,8 +7,8 @@ import orjson
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
 
-from conversations.admin.words import CHANNEL_ICONS, DELIVERY, Delivery
-from conversations.media_links import link_for
+from conversations.admin.words import AUTOMATIC, CHANNEL_ICONS, DELIVERY, Delivery, why_held
+from conversations.media_links import is_picture, link_for
 from conversations.services.reading import Narrowing, message_rows, timeline_order
 
 PAGE = 50
@@ -32,6 +32,14 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """What marks a client's mail: why it waits for a decision, and that a program wrote it; empty mostly."""
+
+    held: str
+    automatic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of the timeline. `rev` changes with whatever of it can change."""
 
@@ -45,6 +53,7 @@ class Entry:
     media: list[Media]
     rev: str
     is_live: bool
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,7 @@ def _entry(row: dict[str, Any], staff: dict[int, str]) -> Entry:
     look = DELIVERY[row["status"]]
     waits = any(item.status == "pending" for item in media)
     outbound = row["direction"] == "outbound"
+    held = str(metadata.get("held", ""))
     return Entry(
         row=row,
         kind=row["channel"] if row["direction"] == "internal" else row["direction"],
@@ -106,9 +116,17 @@ def _entry(row: dict[str, Any], staff: dict[int, str]) -> Entry:
         look=look,
         reason=row["error_message"] or look.sentence,
         media=media,
-        rev="/".join([row["status"], row["error_code"], str(row["is_read"]), *(item.status for item in media)]),
-        is_live=(outbound and not look.is_final) or waits or not row["is_read"],
+        rev="/".join([row["status"], row["error_code"], str(row["is_read"]), held, *(item.status for item in media)]),
+        is_live=(outbound and not look.is_final) or waits or not row["is_read"] or bool(held),
+        mail=_mail(row, metadata),
     )
+
+
+def _mail(row: dict[str, Any], metadata: dict[str, Any]) -> Mail | None:
+    if row["channel"] != "email" or row["direction"] != "inbound":
+        return None
+    held = why_held(str(metadata.get("held", "")), row["from_address"])
+    return Mail(held, AUTOMATIC.get(str(metadata.get("automatic", "")), ""))
 
 
 def _media(item: dict[str, Any]) -> Media:
@@ -118,4 +136,4 @@ def _media(item: dict[str, Any]) -> Media:
     if item["status"] == "linked" and source.lower().startswith(_SAFE_SCHEMES):  # javascript: is a URL too
         url = source
     name = item["name"] or source.rsplit("/", 1)[-1] or "file"
-    return Media(url, name, item["status"], stored and (item["content_type"] or "").startswith("image/"))
+    return Media(url, name, item["status"], stored and is_picture(item["content_type"] or ""))

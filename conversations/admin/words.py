@@ -37,6 +37,25 @@ DELIVERY = {
 }
 STATUS_TONES = {status: look.tone for status, look in DELIVERY.items()} | {"delivered": "success"}
 
+# What a mail is that a program wrote, by the mark it was given.
+AUTOMATIC = {
+    "auto_reply": "An automatic reply",
+    "bounce": "A bounce: a mail could not be delivered",
+    "list": "From a mailing list",
+    "bulk": "Sent in bulk",
+    "generated": "Made by a program",
+    "no_reply": "From an address that takes no reply",
+}
+_HELD = {
+    "unknown_sender": "From {sender}, an address that we do not know as this client's.",
+    "forged_sender": "It says to be from {sender}, whose domain denies it. Is it really this client's?",
+}
+
+
+def why_held(reason: str, sender: str) -> str:
+    """Why a mail waits for a decision; empty where it does not."""
+    return _HELD.get(reason, "Held back: {sender}.").format(sender=sender or "nobody") if reason else ""
+
 
 def initials(name: str) -> str:
     """Up to two letters that stand for a person; “#” for a bare number."""

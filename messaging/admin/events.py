@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import FileResponse, Http404, HttpRequest
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_GET
 from unfold.decorators import display
 
 from conversations.admin.records import link
+from messaging.admin.mails import as_download
 from messaging.models import WebhookEvent
+from messaging.services import mail_sources, stored_mail
 from messaging.services.intake import replay_event
 from omega_project.lib import forms
 from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
@@ -63,6 +68,21 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
         found = super().get_queryset(request)
         return found.defer("payload") if match and match.url_name == "messaging_webhookevent_changelist" else found
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_GET(self.source))
+        return [path("<int:object_id>/source/", view, name="messaging_webhookevent_source"), *super().get_urls()]
+
+    def source(self, request: HttpRequest, object_id: int) -> FileResponse:
+        """The mail, or the post, that a mail's event keeps as a file."""
+        event: WebhookEvent | None = self.get_object(request, str(object_id))
+        if event is None or not self.has_view_permission(request, event) or event.kind != stored_mail.KIND:
+            raise Http404
+        try:
+            stored = stored_mail.read_payload(bytes(event.payload))
+            return as_download(mail_sources.open_source(stored.file), f"event-{event.pk}{Path(stored.file).suffix}")
+        except (ValueError, FileNotFoundError) as error:
+            raise Http404 from error
+
     def replay(self, request: HttpRequest, obj: WebhookEvent) -> None:
         self._replay(request, [obj])
 
@@ -111,7 +131,9 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
     @display(description="as it came")
     def shown_payload(self, obj: WebhookEvent) -> str:
         raw = bytes(obj.payload)
-        context = {"text": raw[:MOST_SHOWN].decode("utf-8", "backslashreplace"), "size": len(raw), "most": MOST_SHOWN}
+        text = raw[:MOST_SHOWN].decode("utf-8", "backslashreplace")
+        context = {"text": text, "size": len(raw), "most": MOST_SHOWN, "event": obj}
+        context["has_source"] = obj.kind == stored_mail.KIND
         return render_to_string("admin/omega_lib/event_payload.html", context)
 
 

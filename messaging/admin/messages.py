@@ -10,11 +10,13 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import URLPattern
 from unfold.decorators import display
 
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY, STATUS_TONES
 from conversations.models import Message
 from conversations.services.reading import messages_by_ids
+from messaging.admin import mails
 from messaging.admin.words import step_sentence, told, why_not_retried
 from messaging.models import Attempt
 from messaging.services.explaining import explain
@@ -57,7 +59,7 @@ CANCEL = PostAction("cancel", "Cancel", "cancel", "danger", "Take this message b
 
 
 @admin.register(Message)
-class MessageAdmin(ExactSearch, ReadOnlyAdmin):
+class MessageAdmin(mails.MailPages, ExactSearch, ReadOnlyAdmin):
     list_display = ("shown_id", "shown_text", "shown_status", "shown_parties", "shown_business", "shown_at")
     list_display_links = ("shown_id",)
     list_filter = (StateFilter,)
@@ -90,9 +92,12 @@ class MessageAdmin(ExactSearch, ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/omega_lib/message.html", context)
 
+    def get_urls(self) -> list[URLPattern]:
+        return [*self.mail_urls(), *super().get_urls()]
+
     def post_actions_for(self, obj: Any) -> tuple[PostAction, ...]:
         if obj.due_at is None:
-            return ()
+            return mails.actions_for(obj)
         if obj.status in {"scheduled", "queued"}:
             return (CANCEL,)
         return (RETRY, FORCE) if obj.status in FAILED else ()
@@ -189,6 +194,7 @@ def story(obj: Message) -> dict[str, Any]:
         "steps": steps,
         "attempts": Attempt.objects.filter(message_id=obj.pk).order_by("number"),
         "times": _times(row),
+        "mail": mails.facts_of(obj),
     }
 
 
