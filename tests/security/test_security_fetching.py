@@ -87,8 +87,8 @@ def test_a_public_address_is_fetched(internet):
     "host",
     [
         "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "localhost", "0.0.0.0", "10.1.2.3",
-        "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fe80::1]",
-        "[fc00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[2002:7f00:1::]", "[2002:a9fe:a9fe::1]",
+        "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "[::1]", "[::]",
+        "[fe80::1]", "[fc00::1]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[2002:7f00:1::]", "[2002:a9fe:a9fe::1]",
         "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[::127.0.0.1]", "[2001:0:5ef5:79fd::80ff:fffe]",
     ],
 )  # fmt: skip
@@ -100,7 +100,8 @@ def test_no_address_inside_a_network_is_asked(internet, host):
 @pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "gopher://public.example/", "ftp://public.example/", "http://", "http:///x",
-     "//public.example",     "http://public.example:0/", "http://public.example:99999/", "http://[::1", "", "javascript:alert(1)"],
+     "//public.example", "http://public.example:0/", "http://public.example:99999/", "http://[::1", "",
+     "javascript:alert(1)"],
 )  # fmt: skip
 def test_nothing_but_http_is_fetched(internet, url):
     assert refused(url).permanent
