@@ -44,7 +44,8 @@ WITH change AS MATERIALIZED (
     ORDER BY s.ord
 )
 UPDATE messaging_email l SET
-    processed_at = LEAST(l.processed_at, k.processed_at), opened_at = LEAST(l.opened_at, k.opened_at),
+    -- The last time it was taken counts: what an earlier try came to says nothing of a later one.
+    processed_at = GREATEST(l.processed_at, k.processed_at), opened_at = LEAST(l.opened_at, k.opened_at),
     clicked_at = LEAST(l.clicked_at, k.clicked_at), complained_at = LEAST(l.complained_at, k.complained_at),
     unsubscribed_at = LEAST(l.unsubscribed_at, k.unsubscribed_at)
 FROM jsonb_to_recordset(%(marks)s::jsonb) AS k(

@@ -97,7 +97,8 @@ class _Folding:
         return RANK[status] > RANK[now]
 
     def _mark(self, place: int, column: str, at: datetime) -> None:
-        self.change.marks[column] = min(at, self.change.marks.get(column, at))
+        pick = max if column == "processed_at" else min
+        self.change.marks[column] = pick(at, self.change.marks.get(column, at))
         self.change.used.add(place)
 
     def _move(self, place: int, report: Report, status: str) -> None:

@@ -52,7 +52,9 @@ FROM (
 WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.provider, m.from_address, m.to_address,
     m.body, m.media_count, m.error_code, clock_timestamp() AS now,
-    (SELECT e.processed_at FROM messaging_email e WHERE e.message_id = m.id) AS told_at,
+    (SELECT e.processed_at FROM messaging_email e
+     JOIN messaging_attempt a ON a.message_id = e.message_id AND a.number = m.attempts
+     WHERE e.message_id = m.id AND e.processed_at >= a.started_at) AS told_at,
     (SELECT count(*)::int FROM conversations_messageevent v WHERE v.message_id = m.id AND v.status = 'unknown')
         AS unknowns,
     (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,

@@ -1,11 +1,14 @@
 """What events do to a mail: its status, history, error and times (api.md, 7)."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from conversations.models import Message
-from messaging.models import Attempt
+from messaging.models import Attempt, Email
+from messaging.services import recovery
 from messaging.services.mail_events import apply_events
 from tests.contract.world import a_studio, message
 from tests.mail.reports import a_mail, lines, long_ago, row, tell, told
@@ -134,3 +137,29 @@ def test_a_copys_bounce_is_told_and_does_not_fail_the_mail():
 
 def tell_of(address, mail, *kinds):
     return apply_events([replace(told(mail, kind), address=address) for kind in kinds])
+
+
+def a_try(mail, number, outcome, minutes_ago):
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    Attempt.objects.create(message=mail, number=number, worker="w", started_at=at, finished_at=at, outcome=outcome)
+    return at
+
+
+def in_doubt(mail):
+    """The second try of a mail ended in doubt; the first one bounced, and was sent again by hand."""
+    first, second = a_try(mail, 1, "accepted", 9), a_try(mail, 2, "unknown", 2)
+    Email.objects.filter(pk=mail.pk).update(processed_at=first + timedelta(seconds=1))
+    columns = {"status": "unknown", "attempts": 2, "provider_message_id": None, "lease_until": second}
+    Message.objects.filter(pk=mail.pk).update(created_at=first, **columns)
+
+
+def test_what_an_earlier_try_came_to_settles_no_later_one():
+    mail = a_mail(a_studio())
+    in_doubt(mail)
+    recovery.resolve_unknown()
+    assert row(mail).status == "unknown"
+    tell(mail, "processed", attempt=1)
+    assert row(mail).status == "unknown"
+    tell(mail, "processed", attempt=2)
+    assert row(mail).status == "sent"
+    assert row(mail).mail.processed_at > timezone.now() - timedelta(minutes=3)
