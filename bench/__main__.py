@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from bench.mails import MailMeasures
 from bench.measures import Effort, Measures
 from bench.report import Report
 from bench.system import Failed, System, listen_to_signals
@@ -14,7 +15,7 @@ from bench.volleys import Armoury
 from tools import programs
 
 SMALL = 10_000
-PHASES = ("bounds", "writes", "reads", "worker", "memory")
+PHASES = ("bounds", "writes", "mails", "reads", "worker", "memory")
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -49,6 +50,8 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
             measures.growth(small, measures.reads(effort.size))
     if "writes" in phases:
         measures.writes()
+    if "mails" in phases:
+        MailMeasures(system, measures.armoury, report, effort).events()
     if "worker" in phases:
         measures.worker()
     if "memory" in phases:
