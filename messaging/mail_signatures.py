@@ -1,8 +1,10 @@
 """Is it really the mail provider? Its events, each by itself, once the call has proved to be its own."""
 
+import time
 from dataclasses import dataclass
 from io import BytesIO
 
+import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
@@ -12,8 +14,11 @@ from messaging.services import carriers
 from omega_project.lib import sealing
 from omega_project.lib.api.errors import Fault, InvalidSignature, NotFound, ParameterError, TooLarge
 from omega_project.lib.clean import is_storable
+from omega_project.lib.forms import number
 
 PROVIDERS = sorted([sendgrid_events.NAME, *anymail_events.SOURCES])
+log = structlog.get_logger(__name__)
+_SKEW_SECONDS = 300
 _PREFIX = "x-twilio-email-event-webhook"
 _FORGED = "The signature does not belong to this request."
 
@@ -52,8 +57,16 @@ def _sendgrid(request: HttpRequest, payload: bytes) -> Batch:
         request.headers.get(f"{_PREFIX}-signature", ""), request.headers.get(f"{_PREFIX}-timestamp", ""), payload
     )
     account = _signer(signed, request.GET.get("account"))
+    _note_skew(request.headers.get(f"{_PREFIX}-timestamp", ""))
     events = sendgrid_events.split(payload)
     return Batch(sendgrid_events.NAME, events, *((account.id, account.business_id) if account else ()))
+
+
+def _note_skew(timestamp: str) -> None:
+    """An old signature is a late repeat (SendGrid tries for a day) or a replay: both are harmless, and worth a line."""
+    signed_at = number(timestamp)
+    if signed_at is None or abs(time.time() - signed_at) > _SKEW_SECONDS:
+        log.info("mail_events.skewed", signed_at=timestamp[:32])
 
 
 def _signer(signed: sendgrid_events.Signed, named: str | None) -> carriers.Account | None:

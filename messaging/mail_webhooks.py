@@ -82,6 +82,10 @@ class MailWebhooks(OmegaViewSet):
     def take_of(self, request: Request, provider: str) -> Response:
         return _taken(request._request, provider)
 
+    def is_there(self, request: Request, provider: str) -> Response:
+        """Mandrill asks so whether a URL is worth being told anything."""
+        return Response(status=200 if provider in PROVIDERS else 404)
+
 
 def _taken(http: HttpRequest, provider: str) -> Response:
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)

@@ -26,7 +26,7 @@ urlpatterns = [
     path("twilio/sms/reply", webhooks.TwilioWebhooks.as_view({"post": "reply"})),
     path("twilio/sms/status", webhooks.TwilioWebhooks.as_view({"post": "status"})),
     path("email/webhook", mail_webhooks.MailWebhooks.as_view({"post": "take"})),
-    path("email/webhook/<str:provider>", mail_webhooks.MailWebhooks.as_view({"post": "take_of"})),
+    path("email/webhook/<str:provider>", mail_webhooks.MailWebhooks.as_view({"post": "take_of", "head": "is_there"})),
     path("messages", door.Door.as_view({"post": "take"})),
     path("messages/retry", views.Messages.as_view({"post": "retry"})),
     path("messages/requests/<str:request_id>", views.Messages.as_view({"get": "by_request"})),

@@ -4,10 +4,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from messaging.providers.base import Provider
 from messaging.providers.registry import registry
 from omega_project.lib import sealing, sql
 
+log = structlog.get_logger(__name__)
 # An account that changes is used by every process after so long.
 _KEPT_SECONDS = 15.0
 _MOST = 5000
@@ -67,9 +70,18 @@ def accounts_at(provider: str) -> list[Account]:
     at, accounts = _lists.get(provider, (0.0, []))
     if not at or time.monotonic() - at > _KEPT_SECONDS:
         rows = sql.rows(_AT_PROVIDER, {"provider": provider, "most": _MOST_TRIED})
-        accounts = [_opened(row) for row in rows]
+        accounts = [account for row in rows if (account := _opened_or_none(row))]
         _lists[provider] = (time.monotonic(), accounts)
     return accounts
+
+
+def _opened_or_none(row: dict[str, Any]) -> Account | None:
+    """One business's account that no key opens is no reason to turn away what comes for the others."""
+    try:
+        return _opened(row)
+    except sealing.CannotOpen:
+        log.error("account.sealed", account=row["id"])
+        return None
 
 
 def provider_of(business_id: int, name: str) -> Provider | None:

@@ -22,6 +22,12 @@ API = "api"
 BOUNCE = "bounce"
 _LEFT_A_LIST = "group_unsubscribed"
 
+# Clients before their addresses, as whoever sets a consent takes them: the other way round they wait for each other.
+_HOLD = """
+SELECT c.id FROM unnest(%(businesses)s::bigint[], %(addresses)s::text[]) AS w(business, address)
+JOIN accounts_client c ON c.business_id = w.business AND c.email = w.address
+WHERE c.email <> '' ORDER BY c.id FOR NO KEY UPDATE OF c
+"""
 _NOW = """
 WITH wanted AS (
     SELECT * FROM unnest(%(businesses)s::bigint[], %(addresses)s::text[]) AS w(business, address)
@@ -121,14 +127,16 @@ def _evidence(report: Report, found: Found, at: datetime) -> dict[str, Any]:
 
 
 def grant(wishes: list[Wish]) -> set[int]:
-    """Write what these wishes change, in two statements; the places of those that changed something.
+    """Write what these wishes change, in three statements; the places of those that changed something.
 
     Call in a transaction.
     """
     if not wishes:
         return set()
     addresses = sorted({(wish.business_id, wish.address) for wish in wishes})
-    rows = sql.rows(_NOW, {"businesses": [one[0] for one in addresses], "addresses": [one[1] for one in addresses]})
+    wanted = {"businesses": [one[0] for one in addresses], "addresses": [one[1] for one in addresses]}
+    sql.rows(_HOLD, wanted)
+    rows = sql.rows(_NOW, wanted)
     standing = {(row["business"], row["address"]): Standing(row) for row in rows}
     for wish in sorted(wishes, key=lambda one: one.order):
         standing[wish.business_id, wish.address].hear(wish)

@@ -117,6 +117,16 @@ def test_a_businesss_own_account_speaks_of_its_own_mails_alone(query):
     assert set(WebhookEvent.objects.values_list("business_id", flat=True)) == {theirs.id}
 
 
+def test_an_account_that_no_key_opens_stands_in_no_others_way():
+    theirs = a_studio()
+    an_account(theirs)
+    broken = an_account(a_studio())
+    ProviderAccount.objects.filter(pk=broken.pk).update(secrets=b"broken")
+    mail = a_mail(theirs)
+    assert post_events([event(mail, "delivered")], key=OTHER).status == 200
+    assert row(mail).status == "delivered"
+
+
 @pytest.mark.parametrize("account", ["own-1", "nobody", "", "%00", "x" * 500])
 def test_an_account_that_is_named_is_checked_by_its_own_key(account):
     an_account(a_studio(), "own-1")

@@ -169,6 +169,12 @@ def test_a_businesss_own_account_is_named_in_the_url(settings):
     assert_error(caller.post(mine, "failed"), 404, "not_found")
 
 
+@each
+def test_a_head_says_that_the_path_is_there(name):
+    assert call("HEAD", f"/email/webhook/{name}").status == 200
+    assert call("HEAD", "/email/webhook/nobody").status == 404
+
+
 def test_the_default_provider_may_be_another(settings):
     settings.EMAIL_PROVIDER = "postmark"
     caller, mail = ready("postmark", settings)
