@@ -33,7 +33,7 @@ SELECT %(provider)s, %(kind)s, x.key, %(url)s, 'application/json', x.payload, x.
     -- Three seconds: our own commit may be on its way.
     CASE WHEN x.status = 'pending' THEN clock_timestamp() + interval '3 seconds' END, x.message, x.business,
     clock_timestamp(), CASE WHEN x.status <> 'pending' THEN clock_timestamp() END
-FROM unnest(%(keys)s::text[], %(payloads)b::bytea[], %(statuses)s::text[], %(errors)s::text[], %(messages)s::bigint[],
+FROM unnest(%(keys)s::text[], %(payloads)s::bytea[], %(statuses)s::text[], %(errors)s::text[], %(messages)s::bigint[],
     %(businesses)s::bigint[]) AS x(key, payload, status, error, message, business)
 ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING dedupe_key
 """
