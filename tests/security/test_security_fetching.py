@@ -18,7 +18,7 @@ class Host(ThreadingHTTPServer):
     def __init__(self):
         self.asked, self.answers = [], {}
         super().__init__(("127.0.0.1", 0), Answering)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
 
 class Answering(BaseHTTPRequestHandler):
