@@ -20,7 +20,7 @@ export SANDBOX_PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz clients lint fmt bench chaos clean
+.PHONY: help run test fuzz clients lint audit fmt bench chaos clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +39,9 @@ clients: .venv/.dev ## generate a Python client and TypeScript types from the sc
 
 lint: .venv/.dev ## check style, types, imports, templates, migrations, deployment and schema
 	@exec sh tools/lint.sh
+
+audit: .venv/.runtime ## ask whether anything that is installed is known to be vulnerable
+	@exec sh tools/audit.sh
 
 fmt: .venv/.dev ## put everything into shape
 	$(BIN)/ruff check --fix --quiet . || true
