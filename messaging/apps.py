@@ -1,11 +1,14 @@
 """Django's entry to the app."""
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 
 from django.apps import AppConfig
 from django.conf import settings
 
+from messaging.providers import anymail
+from messaging.providers.anymail import AnymailProvider
 from messaging.providers.registry import registry
 from messaging.providers.sendgrid import SendGrid
 from messaging.providers.twilio import Twilio
@@ -31,10 +34,17 @@ def make_sendgrid(given: Mapping[str, str]) -> SendGrid:
     return SendGrid(key, settings.SENDGRID_API_BASE_URL, settings.DISPATCH_CONCURRENCY)
 
 
+def make_anymail(name: str, given: Mapping[str, str]) -> AnymailProvider:
+    """An account at a provider that django-anymail knows, the platform's own (setting ANYMAIL) where none is given."""
+    return AnymailProvider(name, {key: value for key, value in given.items() if key != "account_id"})
+
+
 class MessagingConfig(AppConfig):
     name = "messaging"
 
     def ready(self) -> None:
         registry.register("twilio", make_twilio)
         registry.register("sendgrid", make_sendgrid)
+        for name in anymail.BACKENDS:
+            registry.register(name, partial(make_anymail, name))
         import_module("messaging.receivers")

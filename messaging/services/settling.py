@@ -113,7 +113,7 @@ _NOT_TAKEN = {
     "sealed": "The provider account's secrets could not be opened.",
 }
 # What was refused by ourselves, before any provider was called: the detail is the sentence.
-_OWN_REFUSALS = {"attachment", "no_provider"}
+_OWN_REFUSALS = {"attachment", "no_provider", "not_configured", "unsupported"}
 
 
 def _refused(claim: Claim, result: SendResult) -> dict[str, Any]:
