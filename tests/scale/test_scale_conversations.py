@@ -6,7 +6,7 @@ import pytest
 
 from tests.scale.plans import assert_walks
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(300)]
 LIST = "/businesses/1/conversations"
 SORTS = ("-last_message_at", "last_message_at", "-created_at", "unread_first")
 # A common value of each, a rare one, and one that nothing has.

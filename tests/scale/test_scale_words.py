@@ -11,7 +11,7 @@ from tests.scale.plans import assert_walks
 from tests.scale.test_scale_conversations import SORTS
 from tests.scale.town import GIANT, LONG, PLAIN
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(300)]
 LIST = "/businesses/1/conversations"
 WORDS = ("dragonfruit", "scarf", "massage", "eclipse", "nixnix")
 HAVING = """

@@ -24,8 +24,7 @@ INSERT INTO accounts_staff (id, business_id, name, email, phone, role, availabil
     created_at, updated_at)
 SELECT n, 1, 'Member ' || n, '', '', 'agent', 'available', false, true, now(), now() FROM generate_series(1, 120) n;
 INSERT INTO messaging_template (business_id, name, channel, language, subject, body, created_at, updated_at)
-SELECT 1, 'Template ' || g, 'sms', '', '', 'Hello', now(), now()
-FROM generate_series(1, 120) g;
+SELECT 1, 'Template ' || n, 'sms', '', '', 'See you soon', now(), now() FROM generate_series(1, 120) n;
 INSERT INTO accounts_client (id, business_id, first_name, last_name, phone, email, timezone, locale, home_location_id,
     tags, is_blocked, has_conversation, consent_sms, consent_email, consent_voice, created_at, updated_at)
 SELECT n, CASE WHEN n <= {CLIENTS} THEN 1 ELSE 2 END,
