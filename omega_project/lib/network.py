@@ -13,7 +13,7 @@ def address_of(request: HttpRequest) -> str:
     heard the caller, and whatever stands further left the caller may have made up.
     """
     count: int = settings.TRUSTED_PROXY_COUNT
-    heard = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    heard = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",") if part.strip()]
     given = heard[-count] if 0 < count <= len(heard) else request.META.get("REMOTE_ADDR", "")
     try:
         return str(ipaddress.ip_address(given))
