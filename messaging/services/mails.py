@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from messaging.services import mail_files, mail_rules, parties, reply_tokens, templates
+from messaging.services import mail_files, mail_rules, parties, reply_tokens, templates, templating
 from messaging.services.channels import EMAIL, Channel
 from messaging.services.mail_files import GivenFile
 from messaging.services.recording import Record
@@ -61,7 +61,7 @@ class MailToQueue(Draft):
 
     def compose(self, facts: parties.Facts, to: str) -> Content:
         """Subject and text filled in, the recipients each once; 422 for what no provider would take."""
-        subject, text = self._words()
+        subject, text = self._words(facts)
         answered = self._answered(facts)
         subject = subject or _subject_after(answered)
         cc, bcc = _each_once(to, self.cc, self.bcc)
@@ -85,12 +85,13 @@ class MailToQueue(Draft):
             beside_sql=_ROW,
         )  # fmt: skip
 
-    def _words(self) -> tuple[str, str]:
+    def _words(self, facts: parties.Facts) -> tuple[str, str]:
         """Subject (empty where the mail that is answered gives it) and text."""
         if self.template_id is None:
             return self.subject or "", text_beside(self.text, self.html)
         found = templates.find(business_id=self.business_id, template_id=self.template_id, channel="email")
-        subject, text = templates.fill(self.variables, self.subject or found.subject, found.body)
+        words = (self.subject or found.subject, found.body)
+        subject, text = templates.fill(templating.known_for(self, facts, *words) | self.variables, *words)
         if subject:
             try:
                 mail_rules.one_line(subject)

@@ -9,6 +9,8 @@ from django.utils import timezone
 from conversations.services.reading import Narrowing, Order, Source, page_rows
 from messaging.models import Template
 from messaging.segments import count_segments
+from messaging.services.parties import Facts
+from messaging.services.sending import Draft
 from messaging.services.templates import VARIABLE, variables_of
 from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound
@@ -96,6 +98,14 @@ def known_variables(*, business_id: int, client_id: int | None = None, staff_id:
         "location.phone": row["location_phone"], "location.address": row["location_address"],
     }  # fmt: skip
     return {name: value for name, value in found.items() if value}
+
+
+def known_for(draft: Draft, facts: Facts, *texts: str) -> dict[str, str]:
+    """What the texts of a draft may say by themselves; nothing is asked where none of them wants it."""
+    wanted = [name for name in variables_of(" ".join(texts)) if "." in name and name not in draft.variables]
+    if not wanted:
+        return {}
+    return known_variables(business_id=draft.business_id, client_id=facts.client_id, staff_id=draft.staff_id)
 
 
 def _whole(first: str | None, last: str | None) -> str:

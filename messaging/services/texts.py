@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from conversations.models import Attachment
 from messaging.segments import count_segments
-from messaging.services import consent, parties, templates, vocabulary
+from messaging.services import consent, parties, templates, templating, vocabulary
 from messaging.services.channels import SMS, Channel
 from messaging.services.recording import Record
 from messaging.services.sending import Content, Draft
@@ -29,8 +29,8 @@ class TextToQueue(Draft):
 
     def compose(self, facts: parties.Facts, to: str) -> Content:
         """The text, rendered and counted."""
-        del facts, to
-        body = self._rendered()
+        del to
+        body = self._rendered(facts)
         segments = count_segments(body)
         return Content(
             body=body,
@@ -43,11 +43,12 @@ class TextToQueue(Draft):
             },
         )  # fmt: skip
 
-    def _rendered(self) -> str:
+    def _rendered(self, facts: parties.Facts) -> str:
         body = self.body or ""
         if self.template_id is not None:
             found = templates.find(business_id=self.business_id, template_id=self.template_id, channel="sms")
-            [body] = templates.fill(self.variables, found.body)
+            known = templating.known_for(self, facts, found.body)
+            [body] = templates.fill(known | self.variables, found.body)
         if len(body) > MOST_CHARACTERS:
             raise parameter_error("body", f"must have at most {MOST_CHARACTERS} characters")
         if not body.strip() and not self.media_urls:

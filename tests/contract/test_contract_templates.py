@@ -4,7 +4,7 @@ import pytest
 
 from messaging.models import Template
 from tests.contract.shapes import assert_error
-from tests.contract.world import a_client, a_staff_member, a_studio, call, get, post
+from tests.contract.world import a_client, a_staff_member, a_studio, call, get, message, post, queue
 
 pytestmark = pytest.mark.django_db
 SHAPE = {"id", "business_id", "name", "channel", "language", "subject", "body", "variables", "created_at", "updated_at"}
@@ -111,3 +111,15 @@ def test_the_list_costs_the_same_for_one_and_for_many(django_assert_max_num_quer
     Template.objects.bulk_create(Template(business_id=studio.id, name=f"T{n}", body="x") for n in range(60))
     with django_assert_max_num_queries(3):
         assert len(get(f"{studio.path}/templates", studio.key, {"page_size": 50})["results"]) == 50
+
+
+def test_a_send_fills_in_what_is_known_of_the_client_and_refuses_what_is_not():
+    studio = a_studio(name="Lotus")
+    client = a_client(studio, first_name="Ana")
+    made = make(studio, body="Hi {{ client.first_name }}, {{business.name}} sees you {{ day }}")
+    fields = {"client_id": client.pk, "body": None, "template_id": made["id"]}
+    sent = queue(studio, variables={"day": "Friday"}, **fields)
+    assert message(studio, sent["message_id"])["body"] == "Hi Ana, Lotus sees you Friday"
+    assert queue(studio, **fields).faulty == {"body.variables.day"}
+    nobody = queue(studio, to="+12125559876", body=None, template_id=made["id"], variables={"day": "Friday"})
+    assert nobody.faulty == {"body.variables.client.first_name"}
