@@ -25,6 +25,7 @@ OVERDUE_SECONDS = 120
 _OLDEST_DUE = """
 SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)), 0)::float AS age FROM conversations_message
 WHERE status = 'queued' AND due_at IS NOT NULL AND due_at <= clock_timestamp() AND attempts = 0
+    AND business_id NOT IN (SELECT id FROM accounts_business WHERE status = 'suspended')
 """
 
 

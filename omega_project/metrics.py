@@ -33,7 +33,8 @@ SELECT channel, status, count(*)::int AS n, COALESCE(EXTRACT(EPOCH FROM clock_ti
     FILTER (WHERE due_at <= clock_timestamp())), 0)::float AS oldest
 FROM (
     (SELECT channel, status, due_at FROM conversations_message
-     WHERE status = 'queued' AND due_at IS NOT NULL LIMIT {most})
+     WHERE status = 'queued' AND due_at IS NOT NULL
+         AND business_id NOT IN (SELECT id FROM accounts_business WHERE status = 'suspended') LIMIT {most})
     UNION ALL
     (SELECT channel, status, due_at FROM conversations_message
      WHERE status IN ('sending', 'unknown') AND due_at IS NOT NULL LIMIT {most})

@@ -27,7 +27,8 @@ WITH due AS (
 UPDATE conversations_message m SET status = 'queued', position = p.position FROM placed p WHERE m.id = p.id
 RETURNING m.id
 """
-# The senders that have something queued (a loose scan of the index `outbox`), their budgets refilled and locked.
+# The senders that have something queued (a loose scan of the index `outbox`), their budgets refilled and locked. What a
+# suspended business has queued waits (services/suspending.py).
 _SENDERS = """
 WITH RECURSIVE active AS (
     (SELECT sender_id FROM conversations_message WHERE status = 'queued' AND due_at IS NOT NULL
@@ -49,6 +50,7 @@ WITH RECURSIVE active AS (
 )
 SELECT s.id AS sender_id, s.business_id, floor(l.tokens)::int AS tokens
 FROM active a JOIN accounts_sender s ON s.id = a.sender_id LEFT JOIN limited l ON l.sender_id = s.id
+JOIN accounts_business b ON b.id = s.business_id AND b.status = 'active'
 """
 _CLAIM = """
 WITH quota AS (
@@ -84,15 +86,14 @@ WITH quota AS (
     JOIN accounts_client c ON c.id = o.client_id
     LEFT JOIN messaging_consent t
         ON t.business_id = o.business_id AND t.channel = o.channel AND t.address = o.to_address
-    CROSS JOIN LATERAL (SELECT CASE WHEN b.status <> 'active' THEN 'business_suspended'
-        WHEN c.is_blocked THEN 'client_blocked'
+    CROSS JOIN LATERAL (SELECT CASE WHEN c.is_blocked THEN 'client_blocked'
         WHEN t.state = 'opted_out' OR (o.channel = 'sms' AND c.consent_sms = 'opted_out')
             OR (o.channel = 'email' AND c.consent_email = 'opted_out') THEN 'opted_out'
         WHEN t.bounced_at IS NOT NULL THEN 'address_bounced'
         WHEN cardinality(o.cc) + cardinality(o.bcc) > 0 AND EXISTS (
             SELECT 1 FROM messaging_consent y WHERE y.business_id = o.business_id AND y.channel = o.channel
             AND y.address = ANY(o.cc || o.bcc) AND y.state = 'opted_out') THEN 'copy_opted_out' END AS reason) x
-    WHERE m.id = k.id
+    WHERE m.id = k.id AND b.status = 'active'
     RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
         m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
         b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now

@@ -14,7 +14,12 @@ _ATTEMPTS = """
 SELECT number, started_at, finished_at, outcome, http_status, code, detail, provider_message_id
 FROM messaging_attempt WHERE message_id = %(id)s ORDER BY number
 """
-_BEGAN = "SELECT accepted_status, decision::text AS decision FROM conversations_message WHERE id = %(id)s"
+_BEGAN = """
+SELECT m.accepted_status, m.decision::text AS decision, b.status = 'suspended' AS suspended
+FROM conversations_message m JOIN accounts_business b ON b.id = m.business_id WHERE m.id = %(id)s
+"""
+
+_HELD = {"step": "hold", "at": None, "result": "waiting", "detail": {"reason": "business_suspended"}}
 
 
 def explain(message: dict[str, Any]) -> dict[str, Any]:
@@ -23,9 +28,10 @@ def explain(message: dict[str, Any]) -> dict[str, Any]:
     began = sql.rows(_BEGAN, params)[0]
     attempts = sql.rows(_ATTEMPTS, params)
     decision = orjson.loads(began["decision"])
+    waits = began["suspended"] and message["status"] in {"queued", "scheduled"}
     return {
         "history": _history(message, began["accepted_status"], decision, sql.rows(_EVENTS, params), attempts),
-        "trace": [*_door(message, decision), *(_try(one) for one in attempts)],
+        "trace": [*_door(message, decision), *(_try(one) for one in attempts), *([_HELD] if waits else [])],
     }
 
 

@@ -116,15 +116,11 @@ def test_an_opt_out_after_queueing_blocks_at_the_claim():
     assert (row.status, row.error_code, row.attempts) == ("blocked", "opted_out", 0)
 
 
-@pytest.mark.parametrize("field", ["is_blocked", "suspended"])
-def test_a_blocked_client_and_a_suspended_business_get_nothing(field: str):
+def test_a_blocked_client_gets_nothing():
     owner = world.business()
     ana = world.client(owner)
     waiting = world.text(owner, ana)
-    if field == "suspended":
-        type(owner).objects.filter(pk=owner.pk).update(status="suspended")
-    else:
-        type(ana).objects.filter(pk=ana.pk).update(is_blocked=True)
+    type(ana).objects.filter(pk=ana.pk).update(is_blocked=True)
     assert world.claim() == []
     assert world.message(waiting).status == "blocked"
 
