@@ -10,8 +10,8 @@ from unfold.decorators import display
 
 from accounts.admin.checks import AddressForm, require_same_business
 from accounts.admin.filters import BusinessFilter
+from accounts.admin.opening import HoursField
 from accounts.models import Business, Location, Staff
-from accounts.services import hours
 from omega_project.lib.admin import OmegaAdmin, moment
 from omega_project.lib.reach import reach_of
 
@@ -74,11 +74,7 @@ class OfBusinessAdmin(OmegaAdmin):
 
 
 class LocationForm(AddressForm):
-    def clean_hours(self) -> dict[str, Any]:
-        try:
-            return hours.checked(self.cleaned_data["hours"] or {})
-        except ValueError as error:
-            raise ValidationError(f"This {error}.") from None
+    hours = HoursField()
 
 
 @admin.register(Location)

@@ -10,9 +10,8 @@ from unfold.decorators import display
 from accounts.admin.businesses import OfBusinessAdmin
 from accounts.admin.checks import require_same_business
 from accounts.admin.filters import BusinessFilter
-from accounts.models import Channel, ProviderAccount, Sender
+from accounts.models import Channel, Sender
 from omega_project.lib.addresses import normalise_email, normalise_phone, normalise_sender
-from omega_project.lib.admin import ReadOnlyAdmin
 
 
 class SenderForm(forms.ModelForm):
@@ -55,14 +54,3 @@ class SenderAdmin(OfBusinessAdmin):
     @display(description="channel", label={"sms": "info", "email": "warning", "voice": "success"})
     def shown_channel(self, obj: Sender) -> tuple[str, str]:
         return obj.channel, obj.get_channel_display()
-
-
-@admin.register(ProviderAccount)
-class ProviderAccountAdmin(ReadOnlyAdmin):
-    """A business's own account at a provider; its secrets are never shown."""
-
-    list_display = ("__str__", "business", "is_active", "updated_at")
-    list_filter = (BusinessFilter, "provider", "is_active")
-    list_select_related = ("business",)
-    search_fields = ("account_id",)
-    ordering = ("-id",)

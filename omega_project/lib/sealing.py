@@ -37,7 +37,7 @@ def is_newest(sealed: bytes) -> bool:
     return True
 
 
-def unseal(sealed: bytes) -> dict[str, Any]:
+def unseal(sealed: "bytes | memoryview[int]") -> dict[str, Any]:
     """What `seal` was given. Raises CannotOpen."""
     try:
         values: dict[str, Any] = orjson.loads(_box(tuple(settings.ENCRYPTION_KEYS)).decrypt(bytes(sealed)))
