@@ -4,6 +4,7 @@ from rq import cron
 
 from messaging import jobs
 from omega_project import heartbeat
+from onboarding import jobs as onboarding_jobs
 from voice import jobs as voice_jobs
 
 cron.register(jobs.sweep, queue_name="io", interval=1, ttl=5, result_ttl=0, failure_ttl=3600)
@@ -12,4 +13,5 @@ cron.register(jobs.reconcile, queue_name="io", interval=5, ttl=10, result_ttl=0,
 cron.register(jobs.count_days, queue_name="io", interval=30, ttl=60, result_ttl=0, failure_ttl=3600)
 cron.register(voice_jobs.tidy, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(voice_jobs.forget, queue_name="io", interval=3600, ttl=600, result_ttl=0, failure_ttl=3600)
+cron.register(onboarding_jobs.tidy, queue_name="io", interval=1, ttl=5, result_ttl=0, failure_ttl=3600)
 cron.register(heartbeat.beat, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)

@@ -70,6 +70,7 @@ SIDEBAR: dict[str, Any] = {
             _model("Staff", "badge", "accounts", "staff"),
             _model("Locations", "location_on", "accounts", "location"),
             _model("Businesses", "storefront", "accounts", "business"),
+            _model("Onboarding", "rocket_launch", "onboarding", "onboarding"),
         ),
         _group(
             "Delivery",
@@ -119,6 +120,9 @@ SIDEBAR: dict[str, Any] = {
             _model("Days of reports", "today", "messaging", "reportday"),
             _model("Figures of reports", "query_stats", "messaging", "reportfigure"),
             _model("Sender budgets", "speed", "messaging", "senderbudget"),
+            _model("Onboarding steps", "checklist", "onboarding", "onboardingstep"),
+            _model("Onboarding requests", "move_to_inbox", "onboarding", "onboardingrequest"),
+            _model("Invitations", "forward_to_inbox", "onboarding", "invitation"),
             collapsible=True,
         ),
         _group(

@@ -140,6 +140,7 @@ INSTALLED_APPS = [
     "conversations",
     "messaging",
     "voice",
+    "onboarding",
 ]
 
 MIDDLEWARE = [

@@ -45,6 +45,7 @@ api: list[Any] = [
     path("schema", Schema.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=READ), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="schema", http_method_names=READ), name="redoc"),
+    path("", include("onboarding.urls")),
     path("", include("voice.urls")),
     path("", include("messaging.urls")),
     path("", include("accounts.urls")),  # before conversations: clients/sync is no client's path

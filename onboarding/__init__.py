@@ -1,1 +1,1 @@
-"""Signing a business up: steps, provisioning. The room is kept for its issue; nothing is in it yet."""
+"""Signing a business up: the request, its steps, and what they set up at the providers."""

@@ -9,7 +9,12 @@ from django.db import models, transaction
 from omega_project.lib import sealing
 
 # Every column that is sealed; tests/security/test_security_sealing.py knows when one is missing.
-SEALED = (("accounts", "ProviderAccount", "secrets"), ("accounts", "Authenticator", "secret"))
+SEALED = (
+    ("accounts", "ProviderAccount", "secrets"),
+    ("accounts", "Authenticator", "secret"),
+    ("onboarding", "Onboarding", "request"),
+    ("onboarding", "Onboarding", "api_key"),
+)
 
 
 @dataclass(slots=True)
@@ -27,7 +32,7 @@ def reseal(*, is_rehearsal: bool = False) -> Resealed:
     for model, column, pk in _rows():
         with transaction.atomic():
             row = model._default_manager.select_for_update().filter(pk=pk).only(column).first()
-            if row is not None:
+            if row is not None and getattr(row, column) is not None:  # a key that was read is gone
                 _one(done, row, column, is_rehearsal)
     return done
 

@@ -19,6 +19,10 @@ class Registry:
         """`make` gets an account's credentials; an empty mapping means the platform's own account."""
         self._makers[name] = make
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a provider of this name."""
+        return name in self._makers
+
     def get(
         self, name: str, account: int | None = None, version: str = "", credentials: Mapping[str, str] | None = None
     ) -> Provider | None:

@@ -72,10 +72,28 @@ class LeanClient(Client):
         body = orjson.dumps(request_body)
         headers = {**self.request_headers, "Content-Type": "application/json"}
         upload = min(UPLOAD_SECONDS, len(body) / UPLOAD_RATE) if len(body) > _BIG else 0.0
-        said = _Said(self._wire.exchange("POST", self._build_url(None), body, headers, self.timeout, upload))
-        if said.code >= 400:
-            raise handle_error(said)
-        return Response(said)
+        return _judged(self._wire.exchange("POST", self._build_url(None), body, headers, self.timeout, upload))
+
+    def get(self, query_params: Mapping[str, Any] | None = None, **kwargs: Any) -> Response:
+        """GET. Raises as `post` does."""
+        del kwargs
+        url = self._build_url(query_params)
+        return _judged(self._wire.exchange("GET", url, None, self.request_headers, self.timeout))
+
+
+def _judged(answer: Answer) -> Response:
+    said = _Said(answer)
+    if said.code >= 400:
+        raise handle_error(said)
+    return Response(said)
+
+
+def lean_client(api_key: str, base_url: str, pool_size: int) -> LeanClient:
+    """The SDK's client of an account, on a pool of its own. An empty `base_url` is the real SendGrid."""
+    own = SendGridAPIClient(api_key, host=(base_url or "https://api.sendgrid.com").rstrip("/")).client
+    return LeanClient(
+        Wire(pool_size), host=own.host, request_headers=own.request_headers, version=3, timeout=SEND_SECONDS
+    )
 
 
 class SendGrid:
@@ -84,12 +102,7 @@ class SendGrid:
     name = "sendgrid"
 
     def __init__(self, api_key: str, base_url: str = "", pool_size: int = 100) -> None:
-        sdk = SendGridAPIClient(api_key, host=(base_url or "https://api.sendgrid.com").rstrip("/"))
-        own = sdk.client
-        sdk.client = LeanClient(
-            Wire(pool_size), host=own.host, request_headers=own.request_headers, version=3, timeout=SEND_SECONDS
-        )
-        self._send = sdk.client.mail.send
+        self._send = lean_client(api_key, base_url, pool_size).mail.send
 
     def send(self, message: Outgoing) -> SendResult:
         """POST mail/send. 429 was never taken and is safe to repeat; 5xx and a cut line are not."""

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from tests.admin.world import EVIL, a_business, a_staff_member, a_thread, an_event, fails, hears, says
 
-OURS = [model for app in ("accounts", "conversations", "messaging") for model in apps.get_app_config(app).get_models()]
+APPS = ("accounts", "conversations", "messaging", "onboarding")
+OURS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 INBOX = "/admin/conversations/conversation/"
 
 

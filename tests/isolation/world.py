@@ -13,11 +13,12 @@ from accounts.services.credentials import create_api_key, create_token
 from conversations.services import merging
 from messaging.models import Template
 from omega_project.lib.api.examples import example_of
+from onboarding.models import Onboarding, OnboardingStep
 from tests.contract import world as made
 from tests.schema.document import examples, resolved
 
 SECRET = "Xanadu"
-PLATFORM_ONLY = {"messages_retry", "metrics"}
+PLATFORM_ONLY = {"messages_retry", "metrics", "business_onboard"}
 # Which model an id names, where its name does not tell.
 _SAME_AS = {"assigned_to": "staff_id", "mentions": "staff_id", "message_ids": "message_id"}
 _SAME_AS |= {"in_reply_to": "mail_id"}
@@ -63,6 +64,8 @@ def a_house(word):
     queued = made.queue(studio, request_id=f"{word}.1", scheduled_at=soon, **text)
     assert queued.status == 202, queued.raw
     made.record(studio, direction="inbound", client_id=client.pk, body=f"Do not tell: {word}")
+    signed_up = Onboarding.objects.create(external_id=word, business_id=studio.id, reference=word, request=b"")
+    OnboardingStep.objects.create(onboarding=signed_up, place=0, name="senders", detail=f"Private: {word}")
     other, twin = (made.a_client(studio, first_name=f"{word} {number}") for number in (2, 3))
     mail = made.mail(studio, client_id=client.pk, subject=word, scheduled_at=soon)
     letter = Template.objects.create(

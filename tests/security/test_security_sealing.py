@@ -9,12 +9,13 @@ from django.test import override_settings
 from accounts.models import ProviderAccount
 from accounts.services import resealing, two_factor
 from omega_project.lib import sealing
+from onboarding.models import Onboarding
 from tests.admin.world import a_business
 
 OLD, NEW = override_settings(ENCRYPTION_KEYS=["old"]), override_settings(ENCRYPTION_KEYS=["new"])
 BOTH = override_settings(ENCRYPTION_KEYS=["new", "old"])
 # Columns of bytes that hold no secret: digests, and payloads as they came.
-NO_SECRETS = {"key_hash", "token_hash", "code_hash", "request_hash", "payload"}
+NO_SECRETS = {"key_hash", "token_hash", "code_hash", "request_hash", "fingerprint", "payload"}
 
 
 @pytest.fixture
@@ -45,6 +46,24 @@ def test_a_rotation_leaves_nothing_under_the_old_key(account, olga, capsys):
         assert len(two_factor._key(two_factor.begin(olga.pk))) == 20
     with OLD, pytest.raises(sealing.CannotOpen):
         opened(account)
+
+
+def test_an_onboardings_request_and_key_move_too(account):
+    with OLD:
+        sealed = {"request": sealing.seal({"name": "Lotus"}), "api_key": sealing.seal({"key": "k"})}
+    row = Onboarding.objects.create(
+        external_id="a", business_id=account.business_id, reference="a", fingerprint=b"", **sealed
+    )
+    read = Onboarding.objects.create(
+        external_id="b", business=a_business(), reference="b", fingerprint=b"", request=sealed["request"], api_key=None
+    )
+    with BOTH:
+        call_command("reseal")
+    row.refresh_from_db()
+    with NEW:
+        assert (sealing.unseal(row.request), sealing.unseal(row.api_key)) == ({"name": "Lotus"}, {"key": "k"})
+    read.refresh_from_db()
+    assert read.api_key is None
 
 
 def test_what_opens_with_no_key_is_named_and_left_as_it_is(account):

@@ -4,6 +4,7 @@ pydantic gathers every fault of a body; its own wording is turned into ours in `
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -28,8 +29,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
     @classmethod
-    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
-        """Fields that are wanted because of the others: each with a sentence, found whatever else is wrong."""
+    def missing(cls, given: dict[str, Any]) -> Sequence[tuple[str | tuple[str | int, ...], str]]:
+        """Fields that are wanted because of the others: each with a sentence, found whatever else is wrong.
+
+        A field is named by its name, or by its path where it stands deeper.
+        """
         del given
         return []
 

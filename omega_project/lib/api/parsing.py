@@ -129,7 +129,8 @@ def checked(model: type[M], values: Any, where: str, faults: list[Fault]) -> M |
     """`values` as `model`; where it is wrong, each fault joins `faults` and the answer is None."""
     missing = getattr(model, "missing", None)
     lacking = missing(values) if missing and isinstance(values, dict) else []
-    faults.extend(Fault([where, name], sentence) for name, sentence in lacking)
+    for name, sentence in lacking:
+        faults.append(Fault([where, *name] if isinstance(name, tuple) else [where, name], sentence))
     try:
         result = model.model_validate(values)
         return None if lacking else result

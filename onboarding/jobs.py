@@ -1,0 +1,24 @@
+"""RQ's entries: at most five lines each. Losing one loses nothing: `tidy` finds the work again."""
+
+from omega_project.lib import jobs
+from onboarding.services import advancing, invitations, wakeup
+
+
+def advance() -> None:
+    """Take the steps that are due, for a slice; then let the next job go on, behind what has come meanwhile."""
+    jobs.kicked(wakeup.QUEUE, wakeup.ADVANCE)
+    if advancing.drain():
+        wakeup.wake_advance()
+
+
+def invite() -> None:
+    """Send the invitations that are due, for a slice."""
+    jobs.kicked(wakeup.QUEUE, wakeup.INVITE)
+    if invitations.send_due():
+        wakeup.wake_invite()
+
+
+def tidy() -> None:
+    """Every second: what a lost hint or a dead worker left behind moves again."""
+    advancing.wake_due()
+    invitations.wake_due()

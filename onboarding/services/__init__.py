@@ -1,0 +1,1 @@
+"""Every write of onboarding: the door, the steps, and what drives them."""

@@ -1,0 +1,103 @@
+"""Onboarding on the real programs: a business from its request to its first answer, and workers that are killed."""
+
+import random
+import secrets
+import shutil
+import signal
+import time
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from omega_project.lib import embedded
+from tests.onboarding.live import Live, a_request, doubled, phone
+from tests.settings import HOME
+from tests.support.processes import Omega, Place, wait_for
+
+
+@pytest.fixture(scope="module")
+def live_place():
+    """A place of its own, with a Redis database that no other program of the tests looks into."""
+    name = f"onboarding_{secrets.token_hex(4)}"
+    home = HOME / name
+    home.mkdir(parents=True)
+    redis_url = embedded.redis_url(HOME).replace("db=0", "db=4")
+    redis.from_url(redis_url).flushdb()
+    try:
+        yield Place(home, embedded.database_url(HOME, name), redis_url)
+    finally:
+        with psycopg.connect(embedded.database_url(HOME), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def live(live_place):
+    mails = live_place.home / "mails"
+    with Omega(live_place, API_RATE_LIMIT="off", EMAIL_URL=f"filemail:///{mails}") as omega:
+        omega.manage("migrate", "--verbosity", "0")
+        omega.seed()
+        omega.start_all()
+        yield Live(omega, mails)
+
+
+def test_from_the_request_to_the_first_answer(live):
+    body = a_request(senders=[{"channel": "sms", "buy": {"area_code": "628"}}])
+    started = live.onboard(body)
+    state = live.finished([started], 20)[started["onboarding_id"]]
+    assert state["status"] == "completed", state
+    key, business = state["api_key"], started["business_id"]
+    assert live.state(started)["api_key"] is None
+
+    client = phone()
+    sent = live.ask("POST", "/sms/queue", {"business_id": business, "to": client, "body": "Welcome!"}, key).json()
+    path = f"/messages/{sent['message_id']}"
+    assert wait_for(lambda: live.ask("GET", path, key=key).json()["status"] == "delivered")
+    number = live.ask("GET", path, key=key).json()["from"]
+    assert number.startswith("+1628")
+
+    live.carrier.ask("POST", "/handset/sms", {"from": client, "to": number, "body": "Thank you"})
+    inbox = live.ask("GET", f"/businesses/{business}/conversations?unread=true", key=key).json()["results"]
+    assert [(one["client"]["phone"], one["last_message"]["preview"]) for one in inbox] == [(client, "Thank you")]
+    (own,) = live.carrier.made("number", name=number.replace("+", "%2B"))
+    told = live.carrier.ask("GET", f"/ledger?to={client.replace('+', '%2B')}")["results"]
+    assert own["account_sid"] != live.omega.environment["TWILIO_ACCOUNT_SID"]
+    assert len(told) == 1
+
+
+def test_twenty_places_and_two_hundred_staff_within_ten_seconds(live):
+    body = a_request(locations=20, staff=200)
+    began = time.monotonic()
+    started = live.onboard(body)
+    state = live.finished([started], 20)[started["onboarding_id"]]
+    took = time.monotonic() - began
+    assert state["status"] == "completed", state
+    assert took < 10, f"{took:.1f} s"
+    wanted = sorted(row["email"] for row in body["staff"])
+    assert wait_for(lambda: len([one for one in live.invited() if one in wanted]) >= 200, 20)
+    assert sorted(one for one in live.invited() if one in wanted) == wanted
+
+
+def kill_one(live):
+    """A worker at random is gone, and started again as the supervisor would."""
+    name = random.choice(["worker-1", "worker-2"])
+    live.omega.kill(name, signal.SIGKILL)
+    assert wait_for(lambda: live.omega.children[name].has_ended)
+    live.omega.start(name)
+
+
+def test_twenty_side_by_side_with_workers_killed_in_the_middle(live):
+    all_started = [live.onboard(a_request(staff=2)) for _ in range(20)]
+    for _ in range(4):
+        time.sleep(0.4)
+        kill_one(live)
+    found = live.finished(all_started, 90)
+    assert {state["status"] for state in found.values()} == {"completed"}, found
+    assert len({state["api_key"] for state in found.values() if state["api_key"]}) == 20
+    assert doubled(live.carrier) == []
+    accounts = {row["id"]: row["name"] for row in live.carrier.made("subaccount")}
+    numbers = [row["account_sid"] for row in live.carrier.made("number")]
+    assert len(set(numbers)) == len(numbers) <= len(accounts)
+    assert len(set(live.invited())) == len(live.invited())
