@@ -33,10 +33,14 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """What marks a client's mail: why it waits for a decision, and that a program wrote it; empty mostly."""
+    """What marks a client's mail: why it waits for a decision, and that a program wrote it; empty mostly.
+
+    `has_remote`: there are pictures from elsewhere in its HTML, which are off (messaging/mail/html.py).
+    """
 
     held: str
     automatic: str
+    has_remote: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,8 @@ def _mail(row: dict[str, Any], metadata: dict[str, Any]) -> Mail | None:
     if row["channel"] != "email" or row["direction"] != "inbound":
         return None
     held = why_held(str(metadata.get("held", "")), row["from_address"])
-    return Mail(held, AUTOMATIC.get(str(metadata.get("automatic", "")), ""))
+    automatic = AUTOMATIC.get(str(metadata.get("automatic", "")), "")
+    return Mail(held, automatic, has_remote=" data-omega-src=" in row["html"])
 
 
 def _media(item: dict[str, Any]) -> Media:

@@ -31,10 +31,8 @@ body {{ background: #fff; color: #1f2937; font: 14px/1.5 system-ui, sans-serif; 
 body {{ overflow-wrap: anywhere; }} img {{ height: auto; max-width: 100%; }}
 blockquote {{ border-left: 2px solid #ccc; margin: 8px 0; padding-left: 10px; }}
 pre {{ font: inherit; margin: 0; white-space: pre-wrap; }} table {{ max-width: 100%; }}
-.om-ask {{ background: #fef3c7; border-radius: 6px; margin: 0 0 12px; padding: 6px 10px; }}
-</style></head><body>{ask}{content}</body></html>
+</style></head><body>{content}</body></html>
 """
-_ASK = '<p class="om-ask">Pictures from elsewhere are off. <a href="?remote=1" target="_self">Show them</a></p>'
 
 
 class MailPages:
@@ -60,8 +58,7 @@ class MailPages:
         """The kept HTML; `?remote=1` with the pictures that other servers have."""
         message = self._message(request, object_id)
         remote = request.GET.get("remote") == "1"
-        html = shown(message.html, _pictures(message), remote=remote)
-        return _framed(html, remote=remote, asks=has_remote(message.html) and not remote)
+        return _framed(shown(message.html, _pictures(message), remote=remote), remote=remote)
 
     def mail_source(self, request: HttpRequest, object_id: int) -> FileResponse:
         """The mail as it came, to be downloaded."""
@@ -120,6 +117,7 @@ def facts_of(message: Message) -> dict[str, Any] | None:
         "threaded_by": THREADED.get(message.decision.get("threaded_by", ""), ""),
         "incomplete": bool(message.metadata.get("incomplete")),
         "has_html": bool(message.html),
+        "has_remote": has_remote(message.html),
         "has_source": bool(mail.source),
     }
 
@@ -145,10 +143,10 @@ def _pictures(message: Message) -> dict[str, str]:
     return {name: link_for(ids[at]) for name, at in known.items()}
 
 
-def _framed(content: str, *, remote: bool, asks: bool = False) -> HttpResponse:
+def _framed(content: str, *, remote: bool) -> HttpResponse:
     own = settings.PUBLIC_BASE_URL
     pictures = "https: http:" if remote else f"'self' {own}"
-    response = HttpResponse(_FRAME.format(ask=_ASK if asks else "", content=content))
+    response = HttpResponse(_FRAME.format(content=content))
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; img-src {pictures}; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'; "
         "form-action 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"

@@ -78,7 +78,7 @@ def test_a_frame_lets_nothing_run_and_nothing_in(browser, thread):
     assert "sandbox" in policy
     assert "https:" not in policy.split("img-src")[1].split(";")[0]
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
-    assert 'href="?remote=1"' in html
+    assert f'href="{part(message, "html")}?remote=1"' in thread_page(browser, thread)
 
 
 def test_remote_pictures_are_shown_when_asked_for(browser, thread):
