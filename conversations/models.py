@@ -426,3 +426,46 @@ class ClientMerge(models.Model):
 
     def __str__(self) -> str:
         return f"merge {self.pk}"
+
+
+class Change(models.Model):
+    """One line of the feed of changes: which thing of a business changed. Written by triggers (migration 0010).
+
+    `position` is null until the line has its place in the business's feed: see services/changes.py.
+    """
+
+    class Kind(models.TextChoices):
+        MESSAGE_CREATED = "message.created"
+        MESSAGE_UPDATED = "message.updated"
+        CONVERSATION_UPDATED = "conversation.updated"
+        ASSIGNMENT_CREATED = "assignment.created"
+        CALL_UPDATED = "call.updated"
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    kind = models.CharField(max_length=24, choices=Kind.choices)
+    subject_id = models.BigIntegerField()
+    at = models.DateTimeField()
+    position = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            # Read by the feed, in its order.
+            models.UniqueConstraint(
+                fields=["business", "position"], name="change_position_once", condition=Q(position__isnull=False)
+            ),
+        ]
+        # Read by who gives the places.
+        indexes = [models.Index(fields=["business", "id"], name="change_placeless", condition=Q(position__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"
+
+
+class ChangeFeed(models.Model):
+    """How far the places in a business's feed of changes are given: its lock, and its counter."""
+
+    business = models.OneToOneField(Business, models.CASCADE, primary_key=True, related_name="+")
+    position = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"feed of business {self.business_id}"

@@ -1,6 +1,6 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
-from conversations.services import merging, notifying, threads
+from conversations.services import changes, merging, notifying, threads
 from messaging.services import delivery, intake, media, reconciling, recovery, report_days, spooling, wakeup
 from omega_project.lib import jobs, metrics
 
@@ -38,6 +38,11 @@ def reconcile() -> None:
 def count_days() -> None:
     """Every half minute: the days of reports that changed are counted anew."""
     report_days.count_days()
+
+
+def forget_changes() -> None:
+    """Every minute: what the feed of changes does not keep any longer goes."""
+    changes.prune()
 
 
 def fetch_media(attachment_id: int) -> None:

@@ -112,6 +112,7 @@ SIDEBAR: dict[str, Any] = {
             _model("Read marks", "done_all", "conversations", "messageread"),
             _model("Mails", "mail", "messaging", "email"),
             _model("Attachments", "attach_file", "conversations", "attachment"),
+            _model("Feed of changes", "rss_feed", "conversations", "change"),
             _model("Assignments", "assignment_ind", "conversations", "assignment"),
             _model("Notifications", "notifications", "conversations", "notification"),
             _model("Merges of clients", "call_merge", "conversations", "clientmerge"),

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from conversations.models import Assignment, Attachment, MessageEvent, MessageRead
+from conversations.models import Assignment, Attachment, Change, ChangeFeed, MessageEvent, MessageRead
 from omega_project.lib.admin import ExactSearch, ReadOnlyAdmin, moment
 
 
@@ -93,3 +93,24 @@ class AssignmentAdmin(ExactSearch, ReadOnlyAdmin):
     @display(description="when")
     def shown_at(self, obj: Assignment) -> str:
         return moment(obj.at)
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    """The feed of changes as its readers get it."""
+
+    list_display = ("kind", "subject_id", "business_id", "position", "shown_at")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    @display(description="when")
+    def shown_at(self, obj: Change) -> str:
+        return moment(obj.at)
+
+
+@admin.register(ChangeFeed)
+class ChangeFeedAdmin(ReadOnlyAdmin):
+    list_display = ("business", "position")
+    list_select_related = ("business",)
+    ordering = ("pk",)
+    sortable_by = ()

@@ -56,6 +56,10 @@ class Conflict(ApiError):
     status, code = 409, "conflict"
 
 
+class Gone(ApiError):
+    status, code = 410, "gone"
+
+
 class TooLarge(ApiError):
     status, code = 413, "too_large"
 

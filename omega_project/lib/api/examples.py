@@ -20,6 +20,7 @@ VOCABULARY: Json = {
     "Assignee.id": 17,
     "Assignee.name": "Mo Reyes",
     "ChannelConsent.source": "keyword",
+    "ChangeObject.type": "message.updated",
     "Choice.label": "Open",
     "Choice.value": "open",
     "Client.id": 1204,
