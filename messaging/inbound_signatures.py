@@ -75,7 +75,7 @@ def require_signature(request: HttpRequest, file: IO[bytes], provider: str) -> N
     meta = {name: str(value) for name, value in request.META.items() if name.startswith("HTTP_")}
     secret = settings.INBOUND_EMAIL_BASIC_AUTH
     url = (settings.PUBLIC_BASE_URL + request.get_full_path()).replace("://", f"://{secret}@", 1)
-    post = as_post(file, request.META.get("CONTENT_TYPE", ""), meta)
+    post = as_post(file, request.headers.get("content-type", ""), meta)
     try:
         anymail_inbound.check(provider, post, url, secret)
     except anymail_inbound.Forged as error:
