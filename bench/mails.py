@@ -51,8 +51,7 @@ class MailMeasures(Measures):
     def _measure(self, title: str, connections: int) -> tuple[Figure, float]:
         rounds = [self._fire("events", self.batches(), connections=connections) for _ in range(self.effort.rounds)]
         figure = of_rounds(f"POST email/webhook, {title}", rounds)
-        slowest = max(one["p99_ms"] for one in rounds)
-        self.report.add(figure.aim(f"p99 < {BATCH_MS:.0f} ms", met=slowest < BATCH_MS))
+        self.report.add(figure.aim(f"p99 < {BATCH_MS:.0f} ms", met=(figure.p99_ms or 0) < BATCH_MS))
         return figure, BATCH * median(one["rate"] for one in rounds)
 
     def batches(self) -> list[Shot]:
