@@ -66,6 +66,8 @@ class _Folding:
         is_copy, is_stale = bool(event.address) and event.address != found.to_address, self._is_stale(report)
         if meaning.marks and not is_copy and not (is_stale and event.kind == "processed"):
             self._mark(place, meaning.marks, moment(found, event.at))
+        if meaning.consent:
+            self._note(place, report, f"copy to {event.address} {event.kind}" if is_copy else _detail(report))
         if not meaning.status or is_stale:
             return
         if is_copy:

@@ -39,7 +39,7 @@ ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING dedupe_key
 """
 _TAKE = """
 SELECT id, provider, payload, business_id, attempts FROM messaging_webhookevent
-WHERE id = ANY(%(ids)s::bigint[]) AND kind = %(kind)s ORDER BY id FOR UPDATE
+WHERE id = ANY(%(ids)s::bigint[]) AND kind = %(kind)s AND status <> 'processed' ORDER BY id FOR UPDATE
 """
 _FINISH = """
 UPDATE messaging_webhookevent e SET status = x.status, error = x.error, attempts = e.attempts + 1,
@@ -191,9 +191,9 @@ def _words(error: DatabaseError) -> str:
 
 
 def process_stored(event_ids: Sequence[int]) -> None:
-    """Make use of stored events again, whatever became of them before. Call in a transaction.
+    """Make use of stored events again. Call in a transaction.
 
-    One that is of no known message is tried again with back-off, and fails in the end.
+    One that was used already has nothing to add: it would only stand in the history once more. One that is of no known message is tried again with back-off, and fails in the end.
     """
     rows = sql.rows(_TAKE, {"ids": list(event_ids), "kind": KIND})
     notes = [_stored_note(row) for row in rows]

@@ -185,6 +185,15 @@ def test_a_failed_event_is_replayed_by_the_same_code():
     assert len(row(mail).events.all()) == 1
 
 
+def test_an_event_that_was_used_stands_in_the_history_once():
+    mail = a_mail(a_studio())
+    post_events([event(mail, "deferred"), event(mail, "spamreport")])
+    for one in WebhookEvent.objects.all():
+        intake.replay_event(event_id=one.pk)
+    assert len(row(mail).events.all()) == 2
+    assert set(WebhookEvent.objects.values_list("status", flat=True)) == {"processed"}
+
+
 def test_retry_of_texts_leaves_mails_alone():
     post_events([event(a_mail(a_studio()), "delivered", email="x@example.org")])
     WebhookEvent.objects.update(status="failed", next_attempt_at=None)

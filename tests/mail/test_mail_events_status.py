@@ -73,6 +73,15 @@ def test_a_deferral_is_a_line_of_history():
     assert lines(mail) == [("sent", "sent"), ("sent", "delivered")]
 
 
+def test_a_complaint_is_a_line_of_history_and_no_status():
+    studio = a_studio()
+    mail = a_mail(studio, status="delivered")
+    tell(mail, "complained")
+    shown = message(studio, mail.pk)
+    assert (shown["status"], shown["error"]) == ("delivered", None)
+    assert (shown["history"][-1]["status"], shown["history"][-1]["detail"]) == ("delivered", "complained")
+
+
 def test_the_first_open_click_and_complaint_are_kept():
     mail = a_mail(a_studio())
     _, first = tell(mail, "processed", "opened", "clicked", "complained", "unsubscribed")
