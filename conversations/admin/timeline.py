@@ -7,7 +7,16 @@ import orjson
 from django.template.loader import render_to_string
 from django.utils.html import strip_tags
 
-from conversations.admin.words import AUTOMATIC, CHANNEL_ICONS, DELIVERY, Delivery, why_held
+from conversations.admin.words import (
+    A_CALL,
+    AUTOMATIC,
+    CALLS,
+    CHANNEL_ICONS,
+    DELIVERY,
+    VOICEMAIL,
+    Delivery,
+    why_held,
+)
 from conversations.media_links import is_picture, link_for
 from conversations.services.reading import Narrowing, message_rows, timeline_order
 
@@ -23,12 +32,13 @@ _SAFE_SCHEMES = ("http://", "https://")
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One attachment: `url` empty where there is nothing to open, `is_picture` where it is shown in the bubble."""
+    """One attachment: `url` empty where there is nothing to open; `is_picture` and `is_sound` are in the bubble."""
 
     url: str
     name: str
     status: str
     is_picture: bool
+    is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +117,22 @@ def _of(conversation_id: int) -> Narrowing:
 def _entry(row: dict[str, Any], staff: dict[int, str]) -> Entry:
     metadata = orjson.loads(row["metadata"] or "{}")
     media = [_media(item) for item in row["media"]]
-    look = DELIVERY[row["status"]]
+    look = _look(row)
     waits = any(item.status == "pending" for item in media)
-    outbound = row["direction"] == "outbound"
+    outbound, is_call = row["direction"] == "outbound", row["channel"] == "voice"
     held = str(metadata.get("held", ""))
+    changes = [row["status"], row["error_code"], str(row["is_read"]), held, *(item.status for item in media)]
     return Entry(
         row=row,
         kind=row["channel"] if row["direction"] == "internal" else row["direction"],
-        icon=CHANNEL_ICONS.get(row["channel"], "chat_bubble"),
+        icon=look.icon if is_call else CHANNEL_ICONS.get(row["channel"], "chat_bubble"),
         text=row["body"] or strip_tags(row["html"]).strip(),
         author=staff.get(row["staff_id"] or 0, "") or str(metadata.get("admin_user", "")),
         look=look,
         reason=row["error_message"] or look.sentence,
         media=media,
-        rev="/".join([row["status"], row["error_code"], str(row["is_read"]), held, *(item.status for item in media)]),
-        is_live=(outbound and not look.is_final) or waits or not row["is_read"] or bool(held),
+        rev="/".join([*changes, row["body"]] if is_call else changes),
+        is_live=((outbound or is_call) and not look.is_final) or waits or not row["is_read"] or bool(held),
         mail=_mail(row, metadata),
     )
 
@@ -134,6 +145,14 @@ def _mail(row: dict[str, Any], metadata: dict[str, Any]) -> Mail | None:
     return Mail(held, automatic, has_remote=" data-omega-src=" in row["html"])
 
 
+def _look(row: dict[str, Any]) -> Delivery:
+    """How the entry went: a call by what became of it, anything else by its status."""
+    if row["channel"] != "voice":
+        return DELIVERY[row["status"]]
+    call = orjson.loads(row["call"] or "{}")
+    return VOICEMAIL if call.get("voicemail") else CALLS.get(call.get("status"), A_CALL)
+
+
 def _media(item: dict[str, Any]) -> Media:
     stored = item["status"] == "stored"
     source = item["source_url"] or ""
@@ -141,4 +160,5 @@ def _media(item: dict[str, Any]) -> Media:
     if item["status"] == "linked" and source.lower().startswith(_SAFE_SCHEMES):  # javascript: is a URL too
         url = source
     name = item["name"] or source.rsplit("/", 1)[-1] or "file"
-    return Media(url, name, item["status"], stored and is_picture(item["content_type"] or ""))
+    kind = item["content_type"] or ""
+    return Media(url, name, item["status"], stored and is_picture(kind), stored and kind.startswith("audio/"))

@@ -35,6 +35,20 @@ DELIVERY = {
     "canceled": Delivery("cancel", "default", "Taken back before it went.", is_final=True),
     "received": Delivery("inbox", "default", "Received.", is_final=True),
 }
+# How a call looks, by its status; a message's own status says nothing that the call does not.
+CALLS = {
+    "ringing": Delivery("phone_in_talk", "info", "It rings."),
+    "in-progress": Delivery("phone_in_talk", "success", "They are talking."),
+    "completed": Delivery("call", "success", "It was answered.", is_final=True),
+    "busy": Delivery("phone_disabled", "warning", "The line was busy.", is_final=True),
+    "no-answer": Delivery("phone_missed", "danger", "Nobody answered.", is_final=True),
+    "canceled": Delivery("phone_missed", "warning", "It was ended before anybody answered.", is_final=True),
+    "failed": Delivery("error", "danger", "It could not be connected.", is_final=True),
+    "rejected": Delivery("block", "default", "It was not put through.", is_final=True),
+    "blocked": Delivery("block", "danger", "It was not placed.", is_final=True),
+}
+A_CALL = Delivery("call", "default", "A call.")
+VOICEMAIL = Delivery("voicemail", "danger", "Nobody answered, and a voicemail was left.", is_final=True)
 STATUS_TONES = {status: look.tone for status, look in DELIVERY.items()} | {"delivered": "success"}
 
 # What a mail is that a program wrote, by the mark it was given.

@@ -15,6 +15,7 @@ _COMMON = "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-acti
 _STYLES = "style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data: blob:; media-src 'self' blob:"
 # The theme's Alpine makes functions of its attributes, which is 'unsafe-eval'; a template escapes what is in them.
 _ADMIN = f"default-src 'self'; script-src 'self' 'unsafe-eval'{{scripts}}; {_STYLES}; {_COMMON}"
+_MEDIA = "media-src 'self' blob:"
 _DOCS = f"default-src 'self'; script-src 'self'; worker-src 'self' blob:; {_STYLES}; {_COMMON}"
 _API = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # The one script that the pages of django-rq have in them, by its digest.
@@ -23,6 +24,16 @@ _PERMISSIONS = (
     "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
     "microphone=(), midi=(), payment=(), usb=(), xr-spatial-tracking=()"
 )
+
+
+def let_call(response: HttpResponseBase, *origins: str) -> None:
+    """Let a page of the admin use the microphone, and talk to a carrier's origins."""
+    others = " ".join(origins)
+    policy = _ADMIN.format(scripts="").replace(_MEDIA, f"{_MEDIA} {others}")
+    response.headers["Content-Security-Policy"] = f"{policy}; connect-src 'self' {others}"
+    response.headers["Permissions-Policy"] = _PERMISSIONS.replace("autoplay=()", "autoplay=(self)").replace(
+        "microphone=()", "microphone=(self)"
+    )
 
 
 class SecurityHeaders:

@@ -1,88 +1,17 @@
 """Calls through all of omega: its programs, the carrier's devices and handsets, and what both sides keep of them."""
 
-import itertools
 import time
 
 import pytest
 import requests
 
-from tests.support.processes import Omega, Place, wait_for
-
-_numbers = itertools.count(4_100_200)
-
-
-class Line:
-    """One business of a running omega, called and calling."""
-
-    def __init__(self, omega: Omega):
-        self.omega, business = omega, omega.seed()["businesses"][1]
-        self.business_id, self.key, self.sender = business["id"], business["api_key"], business["sms_sender"]
-        self.staff = self.get(f"/businesses/{self.business_id}/staffs?page_size=100")["results"]
-
-    def get(self, path):
-        got = requests.get(self.omega.base_url + path, headers={"X-API-KEY": self.key}, timeout=20)
-        assert got.status_code == 200, (path, got.status_code, got.text[:500])
-        return got.json()
-
-    def carrier(self, method, path, body=None):
-        got = requests.request(method, self.omega.sandbox_url + path, json=body, timeout=60)
-        assert got.ok, got.text
-        return got.json() if got.content else None
-
-    def register(self, member):
-        """A staff member's device, by a token of omega's; its identity."""
-        token = self.get(f"/voice-calls/token?business_id={self.business_id}&staff_id={member['id']}")
-        shown = self.carrier("POST", "/device/register", {"token": token["token"]})
-        assert shown["identity"] == token["identity"]
-        return token["identity"]
-
-    def calls_us(self, caller, **script):
-        """A client calls; the call as the carrier's ledger has it when it is over."""
-        body = {"from": caller, "to": self.sender, "script": script}
-        call = self.carrier("POST", "/handset/call", body)["call"]
-        assert call["errors"] == [], call
-        return call
-
-    def texts_to(self, caller):
-        """The texts that the carrier took for a client."""
-        return self.carrier("GET", f"/ledger?kind=message&to=%2B{caller[1:]}")["results"]
-
-    def message(self, caller):
-        """The call's message of a client, as the API shows it."""
-        query = f"/businesses/{self.business_id}/conversations?q=%2B{caller[1:]}"
-        found = [one for one in self.get(query)["results"] if one["client"]["phone"] == caller]
-        if not found:
-            return None
-        ids = self.business_id, found[0]["client"]["id"], found[0]["id"]
-        rows = self.get("/businesses/{}/clients/{}/conversations/{}/messages?channel=voice".format(*ids))["results"]
-        return rows[0] | {"conversation": found[0]}
-
-    def told(self, caller, line, seconds=20):
-        """The message once it tells the call by this line."""
-        assert wait_for(lambda: (self.message(caller) or {}).get("body") == line, seconds), self.message(caller)
-        return self.message(caller)
-
-
-def number():
-    return f"+1415{next(_numbers)}"
-
-
-@pytest.fixture(scope="module")
-def line(place: Place):
-    with Omega(place, API_RATE_LIMIT="off") as omega:
-        omega.seed()
-        omega.manage(
-            "shell", "-c", "from voice.services.preferences import save_preferences as s; "
-            "[s(business_id=b, texts_back=True, erases_at_provider=True, ring_seconds=5) for b in (1, 2)]",
-        )  # fmt: skip
-        omega.start_all()
-        yield Line(omega)
+from tests.support.processes import wait_for
+from tests.voice.line import number
 
 
 @pytest.fixture(autouse=True)
 def _clean(line):
-    for path in ("/ledger", "/faults", "/phones", "/device"):
-        line.carrier("DELETE", path)
+    line.clean()
 
 
 def test_a_client_is_answered_by_a_staff_members_device(line):
