@@ -193,7 +193,8 @@ def _words(error: DatabaseError) -> str:
 def process_stored(event_ids: Sequence[int]) -> None:
     """Make use of stored events again. Call in a transaction.
 
-    One that was used already has nothing to add: it would only stand in the history once more. One that is of no known message is tried again with back-off, and fails in the end.
+    One that was used already has nothing to add: it would only stand in the history once more. One that is of
+    no known message is tried again with back-off, and fails in the end.
     """
     rows = sql.rows(_TAKE, {"ids": list(event_ids), "kind": KIND})
     notes = [_stored_note(row) for row in rows]
