@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from omega_project.lib.admin import OmegaAdmin, PostAction, moment, tell
+from omega_project.lib.api.errors import ApiError
 from onboarding.admin.form import OnboardingForm, asked_for
 from onboarding.models import Onboarding, OnboardingStep
 from onboarding.services.keys import take_key
@@ -92,6 +93,7 @@ class OnboardingAdmin(OmegaAdmin):
             },
         ),
     )
+    actions = ("retry_chosen",)
     post_actions = (
         PostAction("retry", "Retry", "refresh", "primary"),
         PostAction("correct", "Change the request", "edit"),
@@ -130,6 +132,16 @@ class OnboardingAdmin(OmegaAdmin):
         may_take = obj.status == "completed" and obj.api_key is not None
         is_failed = obj.status == Onboarding.Status.FAILED
         return (*((retry,) if waits else ()), *((correct,) if is_failed else ()), *((key,) if may_take else ()))
+
+    @action(description="Retry what waits", permissions=["act"])
+    def retry_chosen(self, request: HttpRequest, chosen: QuerySet[Any]) -> None:
+        """Each of the chosen onboardings goes on, where something of it waits."""
+        for row in chosen:
+            try:
+                retry_onboarding(onboarding_id=row.pk)
+                tell(request, [f"{row.business} goes on."])
+            except ApiError as error:
+                tell(request, [f"{row.business}: {error.detail}"], messages.WARNING)
 
     def retry(self, request: HttpRequest, obj: Onboarding) -> None:
         retry_onboarding(onboarding_id=obj.pk)

@@ -112,6 +112,18 @@ def test_retry_and_correction(browser, carrier):
     assert world.go(started) == "completed", world.details(started)
 
 
+def test_several_are_retried_from_the_board(browser, carrier):
+    stuck = world.onboard(world.a_request(senders=[{"channel": "sms", "buy": {"area_code": "533"}}]))
+    world.go(stuck)
+    done = world.onboarded(carrier)
+    chosen = [stuck["onboarding_id"], done["onboarding_id"]]
+    wanted = {"action": "retry_chosen", "_selected_action": chosen}
+    html = browser.post("/admin/onboarding/onboarding/", wanted, follow=True).content.decode()
+    assert "goes on." in html
+    assert "Nothing of this onboarding waits for a person." in html
+    assert world.step(stuck, "senders").status == "retrying"
+
+
 def test_the_request_is_shown_without_its_secrets(browser, carrier):
     twilio = {"account_sid": "AC" + "d" * 32, "auth_token": "topsecret"}
     started = world.onboard(world.a_request(settings={"twilio": twilio}))
