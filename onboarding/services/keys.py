@@ -1,5 +1,6 @@
 """The step `api_key`, and the one read of the key."""
 
+import structlog
 from django.utils import timezone
 
 from accounts.services.credentials import create_api_key
@@ -7,6 +8,7 @@ from omega_project.lib import sealing, sql
 from onboarding.models import Onboarding
 from onboarding.services.steps import Done, Result, Run
 
+log = structlog.get_logger(__name__)
 # Of two readers at one instant the second waits for the first, and then finds nothing.
 _TAKE = """
 WITH found AS (
@@ -34,10 +36,17 @@ def _make(run: Run) -> None:
 
 
 def take_key(*, onboarding_id: int) -> str | None:
-    """The key, for the first who asks after completion; None for everybody else. Raises sealing.CannotOpen."""
+    """The key, for the first who asks after completion; None for everybody else.
+
+    One that opens with none of the ENCRYPTION_KEYS stays where it is, until the right one is back.
+    """
 
     def work() -> str | None:
         found = sql.row(_TAKE, {"id": onboarding_id})
         return str(sealing.unseal(found["api_key"])["key"]) if found else None
 
-    return sql.in_transaction(work)
+    try:
+        return sql.in_transaction(work)
+    except sealing.CannotOpen:
+        log.error("onboarding.sealed", onboarding_id=onboarding_id)
+        return None

@@ -16,6 +16,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import Business, ProviderAccount, Sender
+from conversations.models import Message
 from omega_project.lib import sealing, sql
 from omega_project.lib.api.errors import Conflict, Fault, ParameterError, parameter_error
 from onboarding.models import Onboarding, OnboardingRequest, OnboardingStep
@@ -179,7 +180,8 @@ def _reserve(business_id: int, wanted: dict[str, Any]) -> None:
     planned = [(one, channel) for one in plan.senders_of(wanted) for channel in one.channels if one.address]
     keys = {(channel, one.address) for one, channel in planned}
     for row in Sender.objects.in_business(business_id).filter(is_active=False):
-        if (row.channel, row.address) not in keys:
+        is_used = Message.objects.filter(sender=row).exists()
+        if (row.channel, row.address) not in keys and not is_used:
             row.delete()  # asked for by an earlier request, and never set up
     have = set(Sender.objects.in_business(business_id).values_list("channel", "address"))
     Sender.objects.bulk_create(

@@ -3,6 +3,7 @@
 import secrets
 
 import pytest
+from django.test import override_settings
 
 from accounts.models import ApiKey, Location, ProviderAccount, Sender, Staff
 from accounts.services.credentials import find_api_key
@@ -263,3 +264,10 @@ def test_hours_that_make_no_sense_are_refused():
     places = [{"external_id": "soho", "name": "A", "hours": {"mon": [["9", "17"]]}}]
     assert world.onboard(world.a_request(locations=places)).faulty == {"body.locations.0.hours"}
     assert world.onboard(world.a_request(settings={"hours": {"someday": []}})).faulty == {"body.settings.hours"}
+
+
+def test_a_key_that_cannot_be_opened_now_is_not_lost(carrier):
+    started = world.onboarded(carrier)
+    with override_settings(ENCRYPTION_KEYS=["another"]):
+        assert world.state(started)["api_key"] is None
+    assert world.state(started)["api_key"]
