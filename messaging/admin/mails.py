@@ -114,7 +114,6 @@ def facts_of(message: Message) -> dict[str, Any] | None:
         "proof": PROOFS.get(proof.get("verdict", ""), ""),
         "spf": proof.get("spf", ""),
         "dkim": ", ".join(f"{domain}: {word}" for domain, word in (proof.get("dkim") or {}).items()),
-        "threaded_by": THREADED.get(message.decision.get("threaded_by", ""), ""),
         "incomplete": bool(message.metadata.get("incomplete")),
         "has_html": bool(message.html),
         "has_remote": has_remote(message.html),
@@ -126,12 +125,6 @@ PROOFS = {
     "pass": "The sender's domain vouches for it.",
     "fail": "The sender's domain denies it: it may be forged.",
     "unknown": "Nobody vouches for the sender.",
-}
-THREADED = {
-    "token": "By the reply address that it was written to",
-    "reference": "By the mail that it answers",
-    "sender": "By the sender's address",
-    "nobody": "The first from this address",
 }
 
 

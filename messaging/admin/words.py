@@ -80,12 +80,26 @@ def _attempt(step: dict[str, Any]) -> str:
     return sentence + (f" ({known})." if known else ".") + (f" {detail['answer']}" if detail["answer"] else "")
 
 
+_THREAD = {
+    "token": "the reply address that it was written to",
+    "reference": "the mail that it answers",
+    "sender": "the sender's address",
+    "nobody": "nothing: it is the first from this address",
+}
+
+
+def _thread(step: dict[str, Any]) -> str:
+    found = _THREAD.get(step["result"], step["result"])
+    return f"Written to {step['detail']['address']}; its conversation was found by {found}."
+
+
 _SAID: dict[str, Callable[[dict[str, Any]], str]] = {
     "consent": _consent,
     "sender": _sender,
     "segments": _segments,
     "timing": _timing,
     "attempt": _attempt,
+    "thread": _thread,
 }
 
 

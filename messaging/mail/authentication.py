@@ -40,7 +40,7 @@ class Results:
 def from_fields(spf: str, dkim: str) -> Results:
     """SendGrid's fields: `pass`, and `{@example.net : pass}` (providers.md, 10)."""
     found = {domain.lower(): word for domain, word in _DKIM_FIELD.findall(dkim[:4000].lower())}
-    return Results(spf.strip().lower()[:20], found)
+    return Results(_word(spf), found)
 
 
 def from_headers(headers: Headers) -> Results:
@@ -57,7 +57,12 @@ def from_headers(headers: Headers) -> Results:
 
 def _received_spf(headers: Headers) -> str:
     words = (headers.raw("received-spf") or headers.raw("x-mailgun-spf")).split()
-    return words[0].lower()[:20] if words else ""
+    return _word(words[0]) if words else ""
+
+
+def _word(text: str) -> str:
+    """A result's word; nothing else gets into what is kept."""
+    return re.sub(r"[^a-z]", "", text.lower())[:20]
 
 
 def _domain(address: str) -> str:

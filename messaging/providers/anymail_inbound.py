@@ -58,16 +58,18 @@ class Forged(Exception):
     """The call is not the provider's."""
 
 
+def is_signed(name: str) -> bool:
+    """Whether there is a key by which this provider's signature could be checked."""
+    source = SOURCES[name]
+    return bool(source.key) and get_anymail_setting(source.key, default=None, esp_name=source.view.esp_name) is not None
+
+
 def check(name: str, post: Post, url: str, secret: str) -> None:
-    """Raise Forged where the provider signs, a key for that is set, and the signature does not hold.
+    """Raise Forged where the signature does not hold; for a provider that `is_signed`.
 
     `secret` is the user and password that were asked for already; `url` what the provider calls, with them in it.
     """
-    source = SOURCES[name]
-    esp = source.view.esp_name
-    if not source.key or get_anymail_setting(source.key, default=None, esp_name=esp) is None:
-        return
-    view = source.view(webhook_secret=secret)
+    view = SOURCES[name].view(webhook_secret=secret)
     view.webhook_url = url
     try:
         view.run_validators(post)

@@ -58,9 +58,12 @@ def _history(
 
 
 def _door(message: dict[str, Any], decision: dict[str, Any]) -> list[dict[str, Any]]:
+    at = message["created_at"]
+    if "threaded_by" in decision:
+        detail = {"address": message["to_address"], "sender": message["from_address"]}
+        return [{"step": "thread", "at": at, "result": decision["threaded_by"], "detail": detail}]
     if "would" not in decision:
         return []
-    at = message["created_at"]
     consent = {"state": decision["consent"]}
     sender = {"address": message["from_address"], "why": decision["sender"]}
     timing = {"reason": decision["reason"] or None, "release_at": decision["release_at"]}

@@ -176,7 +176,12 @@ def test_a_messages_page_tells_where_its_mail_came_from(browser, thread):
     message = writes(f'"{EVIL}" <{thread.client.email}>', token_of(thread), Subject=EVIL, In_Reply_To="<x@y.example>")
     page = message_page(browser, message)
     assert EVIL not in page
-    for wanted in ("By the reply address", "vouches for", "x@y.example", "Download the mail as it came"):
+    for wanted in (
+        "found by the reply address that it was written to",
+        "vouches for",
+        "x@y.example",
+        "Download the mail as it came",
+    ):
         assert wanted in page
 
 

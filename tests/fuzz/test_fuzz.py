@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,11 @@ def known(server):
     token = server.environment["TWILIO_AUTH_TOKEN"]
     origin = server.environment["PUBLIC_BASE_URL"]
     key = server.environment["SENDGRID_WEBHOOK_PRIVATE_KEY"]
-    return {"ids": ids, "form": form, "origin": origin, "twilio_token": token, "sendgrid_key": key}
+    mail = b64encode(server.environment["INBOUND_EMAIL_BASIC_AUTH"].encode()).decode()
+    return {
+        "ids": ids, "form": form, "origin": origin, "twilio_token": token, "sendgrid_key": key,
+        "mail_auth": f"Basic {mail}",
+    }  # fmt: skip
 
 
 def start(server, part, folder):

@@ -107,12 +107,21 @@ def test_a_sender_that_fails_spf_and_dkim_is_held():
     assert message.metadata["authentication"] == {"verdict": "fail", "spf": "fail", "dkim": {}}
 
 
-@pytest.mark.parametrize(
-    ("spf", "dkim", "verdict"),
-    [("fail", "{@example.net : pass}", "pass"), ("fail", "{@mail.example.net : pass}", "pass"),
-     ("fail", "{@evil.example : pass}", "fail"), ("softfail", "", "unknown"), ("none", "none", "unknown"),
-     ("pass", "", "pass"), ("neutral", "{@example.net : fail}", "unknown"), ("", "", "unknown")],
-)  # fmt: skip
+PROOFS = [
+    ("fail", "{@example.net : pass}", "pass"),
+    ("fail", "{@mail.example.net : pass}", "pass"),
+    ("fail", "{@evil.example : pass}", "fail"),
+    ("softfail", "", "unknown"),
+    ("none", "none", "unknown"),
+    ("pass", "", "pass"),
+    ("pass\x00", "\x00", "pass"),
+    ("\ud7ff" * 50, "{@x\x00: pass}", "unknown"),
+    ("neutral", "{@example.net : fail}", "unknown"),
+    ("", "", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("spf", "dkim", "verdict"), PROOFS)
 def test_one_good_proof_is_enough_and_only_a_hard_failure_is_held(spf, dkim, verdict):
     house = a_house()
     thread = a_thread(house)

@@ -287,3 +287,26 @@ def test_the_source_is_the_mail_byte_for_byte():
     mail = b"From: " + thread.client.email.encode() + b"\r\nX-Odd: \xff\x00\r\n\r\nGr\xfc\xdfe\r\n--xYzZ\r\n\r"
     arrives(mail, token_of(thread))
     assert mail_of(Message.objects.get()).source.read() == mail
+
+
+def test_a_large_mail_whose_job_was_lost_is_found_by_the_sweep():
+    thread = a_thread(a_house())
+    arrives(a_mail(thread.client.email, token_of(thread), "x" * 1_500_000), token_of(thread))
+    assert (event().status, Message.objects.count()) == ("pending", 0)
+    assert intake.retry_due() == 1
+    assert (event().status, Message.objects.get().conversation_id) == ("processed", thread.pk)
+    intake.process_waiting(event_id=event().pk)  # the job comes after all
+    assert Message.objects.count() == 1
+
+
+def test_no_word_of_a_provider_breaks_what_is_kept():
+    thread = a_thread(a_house())
+    fields = [
+        ("email", a_mail(thread.client.email, token_of(thread))),
+        ("SPF", b"p\x00\xffass"),
+        ("dkim", b"\x00{@\xff : pass}"),
+        ("envelope", json.dumps({"to": [token_of(thread)], "from": "\x00\ud800"})),
+        ("sender_ip", b"\x00\xff"),
+    ]
+    assert post(form(fields)).status == 200
+    assert event().status == "processed", event().error
