@@ -33,7 +33,9 @@ def codec_of(charset: str) -> str:
         return ""
     try:
         found = codecs.lookup(name)
-        b"".decode(name)
+        b"a".decode(name)  # Python has codecs by name that make no text of bytes, as base64
+    except UnicodeError:
+        pass
     except (LookupError, ValueError, TypeError):
         return ""
     return "" if _REFUSED.search(found.name.replace("-", "_")) else found.name
