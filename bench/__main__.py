@@ -5,8 +5,10 @@ import fcntl
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from bench.calls import CallMeasures
 from bench.mails import MailMeasures
 from bench.measures import Effort, Measures
 from bench.report import Report
@@ -15,7 +17,7 @@ from bench.volleys import Armoury
 from tools import programs
 
 SMALL = 10_000
-PHASES = ("bounds", "writes", "mails", "reads", "worker", "memory")
+PHASES = ("bounds", "writes", "calls", "mails", "reads", "worker", "memory")
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -48,14 +50,15 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
         measures.armoury.look()
         if small:
             measures.growth(small, measures.reads(effort.size))
-    if "writes" in phases:
-        measures.writes()
-    if "mails" in phases:
-        MailMeasures(system, measures.armoury, report, effort).events()
-    if "worker" in phases:
-        measures.worker()
-    if "memory" in phases:
-        measures.memory()
+    further: dict[str, Callable[[], None]] = {
+        "writes": measures.writes,
+        "calls": CallMeasures(system, measures.armoury, report, effort).answers,
+        "mails": MailMeasures(system, measures.armoury, report, effort).events,
+        "worker": measures.worker,
+        "memory": measures.memory,
+    }
+    for phase in (one for one in further if one in phases):
+        further[phase]()
 
 
 def prepare(system: System) -> Armoury:

@@ -3,7 +3,8 @@
     python -m bench.firing SHOTS PORT CONNECTIONS SECONDS WARMUP
 
 fires each shot once, in order, or until the time is up, and prints the outcome as JSON. The warm-up shots come first
-and are not measured. With `--cycle` the shots are fired again and again.
+and are not measured. With `--cycle` the shots are fired again and again. With `--rate` so many are fired each second,
+and an answer's time counts from when its shot was due: what waits for its turn is slow, too.
 """
 
 import argparse
@@ -41,8 +42,11 @@ class Gunner(asyncio.Protocol):
             self.transport.close()
             return
         self.received, self.wanted = b"", -1
-        self.fired_at = time.perf_counter()
-        self.transport.write(shot)
+        self.fired_at, wait = self.battery.due()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self.transport.write, shot)
+        else:
+            self.transport.write(shot)
 
     def data_received(self, data: bytes) -> None:
         self.received = self.received + data if self.received else data
@@ -74,8 +78,10 @@ def length_of(received: bytes) -> int:
 class Battery:
     """All connections together."""
 
-    def __init__(self, shots: Iterator[bytes], warmup: int, seconds: float) -> None:
+    def __init__(self, shots: Iterator[bytes], warmup: int, seconds: float, rate: float = 0.0) -> None:
         self.shots = shots
+        self.rate = rate
+        self.next_at = 0.0
         self.warmup = warmup
         self.seconds = seconds
         self.began = self.ended = 0.0
@@ -88,6 +94,15 @@ class Battery:
 
     def next_shot(self) -> bytes | None:
         return next(self.shots, None) if time.perf_counter() < self.ends else None
+
+    def due(self) -> tuple[float, float]:
+        """When the shot in hand counts as fired, and how long to wait until then; at once where no rate is kept."""
+        now = time.perf_counter()
+        if not self.rate:
+            return now, 0.0
+        at = self.next_at or now
+        self.next_at = at + 1.0 / self.rate
+        return at, at - now
 
     def note(self, seconds: float, answer: bytes) -> None:
         self.answered += 1
@@ -143,12 +158,13 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("warmup", type=int)
     parser.add_argument("--cycle", action="store_true")
+    parser.add_argument("--rate", type=float, default=0.0)
     given = parser.parse_args()
     wires = [shot.wire(f"127.0.0.1:{given.port}") for shot in kept(given.shots)]
     shots = itertools.cycle(wires) if given.cycle else iter(wires)
 
     async def run() -> dict[str, object]:
-        battery = Battery(shots, given.warmup, given.seconds)
+        battery = Battery(shots, given.warmup, given.seconds, given.rate)
         await fire(battery, given.port, given.connections)
         return battery.outcome()
 

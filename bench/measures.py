@@ -42,15 +42,24 @@ class Measures:
         self.system, self.armoury, self.report, self.effort = system, armoury, report, effort
 
     def _fire(
-        self, name: str, shots: list[Shot], *, at: str = "web", cycle: bool = False, connections: int = CONNECTIONS
+        self,
+        name: str,
+        shots: list[Shot],
+        *,
+        at: str = "web",
+        cycle: bool = False,
+        connections: int = CONNECTIONS,
+        rate: float = 0.0,
     ) -> dict[str, Any]:
         """Fire at a program; the outcome, with the processors' milliseconds that each request took there."""
         path = self.system.shots / f"{name}.shots"
         keep(path, shots)
         warmup = min(WARMUP, len(shots) // 5)
         words = [str(path), str(self.system.port_of(at)), str(connections), str(self.effort.seconds), str(warmup)]
+        words += ["--cycle"] if cycle else []
+        words += ["--rate", str(rate)] if rate else []
         before = self.system.processor_seconds(at)
-        outcome = dict(self.system.python("bench.firing", *words, *(["--cycle"] if cycle else [])))
+        outcome = dict(self.system.python("bench.firing", *words))
         after = self.system.processor_seconds(at)
         if not outcome["requests"]:
             raise Failed(f"{name}: nothing was answered: {outcome['first_refusals']}")

@@ -74,7 +74,8 @@ class Armoury:
         self.people = [Person(*row.values()) for row in found]
         self.rng.shuffle(self.people)
 
-    def _persons(self) -> Iterator[Person]:
+    def persons(self) -> Iterator[Person]:
+        """The clients in turn, without end."""
         return itertools.cycle(self.people)
 
     def queue(self, count: int) -> list[Shot]:
@@ -82,7 +83,7 @@ class Armoury:
         headers = (("X-API-KEY", self.key), JSON, SECURE)
         return [
             Shot("POST", "/omega/sms/queue", headers, json.dumps(self._text(person)).encode())
-            for person in itertools.islice(self._persons(), count)
+            for person in itertools.islice(self.persons(), count)
         ]
 
     def _text(self, person: Person) -> dict[str, Any]:
@@ -97,22 +98,24 @@ class Armoury:
 
     def inbound(self, count: int) -> list[Shot]:
         """Texts of known clients, signed, each with a MessageSid of its own."""
-        return [self._reply(person) for person in itertools.islice(self._persons(), count)]
+        return [self._reply(person) for person in itertools.islice(self.persons(), count)]
 
     def _reply(self, person: Person) -> Shot:
-        sid = self._sid()
+        sid = self.sid("SM")
         form = {
             "ToCountry": "US", "ToState": "NY", "SmsMessageSid": sid, "NumMedia": "0", "SmsSid": sid,
             "SmsStatus": "received", "Body": f"Yes, Tuesday works. Thanks! ({sid[-6:]})", "To": self.number,
             "NumSegments": "1", "MessageSid": sid, "AccountSid": self.system.environment["TWILIO_ACCOUNT_SID"],
             "From": person.phone, "ApiVersion": "2010-04-01",
         }  # fmt: skip
-        return self._signed("/omega/twilio/sms/reply", form)
+        return self.signed("/omega/twilio/sms/reply", form)
 
-    def _sid(self) -> str:
-        return f"SM{self.run}{next(self.numbers):020x}"
+    def sid(self, prefix: str) -> str:
+        """An id that no other shot has."""
+        return f"{prefix}{self.run}{next(self.numbers):020x}"
 
-    def _signed(self, path: str, form: dict[str, str]) -> Shot:
+    def signed(self, path: str, form: dict[str, str]) -> Shot:
+        """A call of Twilio's."""
         signature = self.signer.sign(self.system.environment["PUBLIC_BASE_URL"] + path, form.items())
         return Shot("POST", path, (("X-Twilio-Signature", signature), FORM, SECURE), urlencode(form).encode())
 
@@ -135,7 +138,7 @@ class Armoury:
             "From": self.number, "MessageSid": sid, "AccountSid": self.system.environment["TWILIO_ACCOUNT_SID"],
             "MessageStatus": "delivered", "RawDlrDoneDate": "2503031012",
         }  # fmt: skip
-        return self._signed(f"/omega/twilio/sms/status?mid={row['id']}&a={row['attempts']}", form)
+        return self.signed(f"/omega/twilio/sms/status?mid={row['id']}&a={row['attempts']}", form)
 
     def get(self, path: str) -> Shot:
         """A caller's question."""
@@ -173,6 +176,6 @@ class Armoury:
         path = f"/2010-04-01/Accounts/{sid}/Messages.json"
         forms = [
             {"From": self.number, "To": person.phone, "Body": SENTENCES[0]}
-            for person in itertools.islice(self._persons(), count)
+            for person in itertools.islice(self.persons(), count)
         ]
         return [Shot("POST", path, headers, urlencode(form).encode()) for form in forms]

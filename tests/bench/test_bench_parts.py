@@ -104,3 +104,28 @@ def test_report_says_what_was_missed(tmp_path, capsys):
 
 def test_small_figures_keep_their_decimals():
     assert "1.25x" in line_of(Figure("growth", 1.25, "x"))
+
+
+def test_a_rate_is_kept_and_what_waits_for_its_turn_is_slow():
+    quick = fired_at(50.0, 0.0)
+    assert 45 < quick["rate"] < 60
+    late = fired_at(200.0, 0.02)
+    assert late["p99_ms"] > 100
+
+
+def fired_at(rate, seconds):
+    """The outcome of thirty shots at so many a second, at a server that takes so long for each; one connection."""
+
+    async def serve(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(seconds)
+            writer.write(OK)
+
+    async def run():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        battery = Battery(iter([Shot("GET", "/").wire("h")] * 30), 0, 5.0, rate)
+        async with server:
+            await fire(battery, server.sockets[0].getsockname()[1], 1)
+        return battery.outcome()
+
+    return asyncio.run(run())

@@ -1,5 +1,6 @@
 """The first ring: a call becomes a message in its client's conversation, and its caller hears what comes next."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +69,7 @@ def answer_call(hook: Hook) -> str:
         return sorry()
 
 
+@functools.cache
 def sorry() -> str:
     """What a caller hears of whose call nothing can be looked up."""
     return twiml.say(_SORRY, Preferences().language)
