@@ -32,10 +32,10 @@ def test_a_voicemail_is_left_and_told(sandbox: Sandbox, omega: Listener) -> None
     plays(omega, twiml=voicemail(max_length=120))
     made = call(sandbox, script={"voicemail_seconds": 12})
     assert (made["status"], made["spoken"]) == ("completed", ["Leave a message after the tone."])
+    omega.wait_for(4)
     left = named(omega, "left")[0].form
     assert (left["RecordingDuration"], left["Digits"], left["CallStatus"]) == ("12", "hangup", "completed")
     assert made["recordings"] == [left["RecordingUrl"]]
-    omega.wait_for(4)
     told = named(omega, "recording")[0].form
     assert {name: told[name] for name in ("CallSid", "RecordingStatus", "RecordingDuration", "RecordingSource")} == {
         "CallSid": made["id"], "RecordingStatus": "completed", "RecordingDuration": "12",

@@ -30,7 +30,7 @@ def test_a_missed_call_leaves_a_voicemail_that_plays_and_is_texted_back_once(lin
     assert len(call["recordings"]) == 1
     assert any("leave a message" in words for words in call["spoken"])
     assert line.told(caller, "Missed call, voicemail of 4 s")["is_read"] is False
-    assert wait_for(lambda: line.message(caller)["media"] and _plays(line.message(caller)), 20)
+    assert wait_for(lambda: line.message(caller)["media"] and _plays(line.message(caller)), 60)
     assert wait_for(lambda: len(line.texts_to(caller)) == 1, 20)
     assert "missed your call" in line.texts_to(caller)[0]["body"]
     assert line.message(caller)["conversation"]["status"] == "open"
