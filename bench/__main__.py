@@ -5,19 +5,31 @@ import fcntl
 import json
 import os
 import sys
+<<<<<<< Updated upstream
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.calls import CallMeasures
+=======
+from contextlib import nullcontext
+from pathlib import Path
+
+from bench import loading
+from bench.bulk import Bulk
+>>>>>>> Stashed changes
 from bench.mails import MailMeasures
-from bench.measures import Effort, Measures
+from bench.measures import SMALL, Effort
 from bench.report import Report
 from bench.system import Failed, System, listen_to_signals
 from bench.volleys import Armoury
 from tools import programs
 
+<<<<<<< Updated upstream
 SMALL = 10_000
 PHASES = ("bounds", "writes", "calls", "mails", "reads", "worker", "memory")
+=======
+PHASES = ("bounds", "reads", "pages", "writes", "mails", "batches", "marks", "worker", "memory")
+>>>>>>> Stashed changes
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -33,7 +45,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a minute's look: one round, and no million messages")
     parser.add_argument("--only", choices=PHASES, action="append", help="these phases only (may be repeated)")
     parser.add_argument("--rounds", type=int, help="how often each rate is measured (3)")
-    parser.add_argument("--seconds", type=float, help="how long each round fires (5)")
+    parser.add_argument("--seconds", type=float, help="how long each round fires (3)")
     parser.add_argument("--size", type=int, help="the large number of messages (1,000,000)")
     parser.add_argument("--results", type=Path, default=programs.ROOT / "bench-results", help="where the JSON goes")
     return parser.parse_args(words)
@@ -41,13 +53,14 @@ def parsed(words: list[str]) -> argparse.Namespace:
 
 def measure(system: System, report: Report, effort: Effort, phases: tuple[str, ...]) -> None:
     """All phases, the small database's before the large one's."""
-    measures = Measures(system, prepare(system), report, effort)
+    measures = MailMeasures(system, prepare(system), report, effort)
     if "bounds" in phases:
         measures.bounds()
-    small = measures.reads(SMALL) if "reads" in phases else {}
+    small = read(measures, SMALL, phases, ({}, {}))
     if effort.size > SMALL:
         load(system, effort.size - SMALL)
         measures.armoury.look()
+<<<<<<< Updated upstream
         if small:
             measures.growth(small, measures.reads(effort.size))
     further: dict[str, Callable[[], None]] = {
@@ -59,6 +72,28 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
     }
     for phase in (one for one in further if one in phases):
         further[phase]()
+=======
+        large = read(measures, effort.size, phases, small)
+        measures.growth(small[0], large[0])
+    bulk = Bulk(measures)
+    work = {
+        "writes": measures.writes, "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
+        "worker": measures.worker, "memory": measures.memory,
+    }  # fmt: skip
+    for phase, measured in work.items():
+        if phase in phases:
+            measured()
+
+
+Readings = tuple[dict[str, float], dict[str, float]]
+
+
+def read(measures: MailMeasures, size: int, phases: tuple[str, ...], before: Readings) -> Readings:
+    """The reads at this size: the rates of the hot lists, and the times of all."""
+    rates = measures.reads(size) if "reads" in phases else {}
+    times = measures.pages(size, before[1]) if "pages" in phases else {}
+    return rates, times
+>>>>>>> Stashed changes
 
 
 def prepare(system: System) -> Armoury:
@@ -77,7 +112,8 @@ def prepare(system: System) -> Armoury:
 
 def load(system: System, size: int) -> None:
     print(f"\nMaking {size:,} messages …", flush=True)
-    system.manage("seed_demo", "--size", str(size), DEBUG="true")
+    with loading.bare(system.rows) if size > loading.WORTH * SMALL else nullcontext():
+        system.manage("seed_demo", "--size", str(size), DEBUG="true")
 
 
 def main(words: list[str]) -> int:

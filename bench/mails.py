@@ -49,7 +49,7 @@ class MailMeasures(Measures):
         self.report.add(Figure("events", rate, note=figure.note).aim(f"{EVENTS_A_SECOND:,.0f}/s", met=met))
 
     def _measure(self, title: str, connections: int) -> tuple[Figure, float]:
-        rounds = [self._fire("events", self.batches(), connections=connections) for _ in range(self.effort.rounds)]
+        rounds = [self.fire("events", self.batches(), connections=connections) for _ in range(self.effort.rounds)]
         figure = of_rounds(f"POST email/webhook, {title}", rounds)
         self.report.add(figure.aim(f"p99 < {BATCH_MS:.0f} ms", met=(figure.p99_ms or 0) < BATCH_MS))
         return figure, BATCH * median(one["rate"] for one in rounds)

@@ -7,17 +7,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.pages import questions
 from bench.report import Figure, Report, of_rounds
 from bench.shots import Shot, keep
 from bench.system import Failed, System
 from bench.volleys import Armoury
 from tools import programs
 
+SMALL = 10_000
 CONNECTIONS = 16
 WARMUP = 100
 # More than any of these gives in a second here: so many shots are prepared for each second of a round.
 SHOTS_A_SECOND, PLAIN_A_SECOND = 1800, 5000
-PLAIN_SECONDS = 2.0
+PLAIN_SECONDS = 1.0
+# A page is asked for by so many callers at once, one for each of the web's processes: its own time, no queue's.
+ALONE = 2
+PAGE_SECONDS = 0.6
 # The least share of "the same SQL behind an empty DRF view", and the p99 in milliseconds.
 WRITE_SHARE, WRITE_P99 = 0.75, 40.0
 STATUS_RATE, PAGE_RATE, PAGE_P99, GROWTH = 1200.0, 1000.0, 25.0, 1.3
@@ -29,7 +34,7 @@ MEMORY_MB = 150.0
 class Effort:
     """How long and how often."""
 
-    seconds: float = 5.0
+    seconds: float = 3.0
     rounds: int = 3
     sends: int = 5000
     size: int = 1_000_000
@@ -41,7 +46,11 @@ class Measures:
     def __init__(self, system: System, armoury: Armoury, report: Report, effort: Effort) -> None:
         self.system, self.armoury, self.report, self.effort = system, armoury, report, effort
 
+<<<<<<< Updated upstream
     def _fire(
+=======
+    def fire(
+>>>>>>> Stashed changes
         self,
         name: str,
         shots: list[Shot],
@@ -49,22 +58,37 @@ class Measures:
         at: str = "web",
         cycle: bool = False,
         connections: int = CONNECTIONS,
+<<<<<<< Updated upstream
         rate: float = 0.0,
+=======
+        seconds: float | None = None,
+>>>>>>> Stashed changes
     ) -> dict[str, Any]:
         """Fire at a program; the outcome, with the processors' milliseconds that each request took there."""
         path = self.system.shots / f"{name}.shots"
         keep(path, shots)
         warmup = min(WARMUP, len(shots) // 5)
+<<<<<<< Updated upstream
         words = [str(path), str(self.system.port_of(at)), str(connections), str(self.effort.seconds), str(warmup)]
         words += ["--cycle"] if cycle else []
         words += ["--rate", str(rate)] if rate else []
+=======
+        words = [
+            str(path),
+            str(self.system.port_of(at)),
+            str(connections),
+            str(seconds or self.effort.seconds),
+            str(warmup),
+        ]
+>>>>>>> Stashed changes
         before = self.system.processor_seconds(at)
         outcome = dict(self.system.python("bench.firing", *words))
         after = self.system.processor_seconds(at)
         if not outcome["requests"]:
             raise Failed(f"{name}: nothing was answered: {outcome['first_refusals']}")
-        used = [1000 * (then - now) / (outcome["requests"] + warmup) for now, then in zip(before, after, strict=True)]
-        return outcome | {"program_ms": used[0], "database_ms": used[1]}
+        answered = outcome["requests"] + warmup
+        used = [1000 * (then - now) / answered for now, then in zip(before, after, strict=True)]
+        return outcome | {"answered": answered, "program_ms": used[0], "database_ms": used[1]}
 
     def _record(self, name: str, shots: list[Shot]) -> Path:
         """The statements of these shots in a file; nothing of them stays in the database."""
@@ -78,14 +102,14 @@ class Measures:
         return float(self.system.python("bench.plain", *words)["rate"])
 
     def _bound(self, name: str, paths: list[str], *, cycle: bool) -> dict[str, Any]:
-        return self._fire(name, [Shot("POST", path) for path in paths], at="bound", cycle=cycle)
+        return self.fire(name, [Shot("POST", path) for path in paths], at="bound", cycle=cycle)
 
     def bounds(self) -> None:
         """What Django and the REST framework give when there is nothing to do."""
         self.report.head("Bounds")
         for name, path in (("empty Django view", "/empty"), ("empty DRF view", "/empty-drf")):
             shots = [Shot("GET", path)]
-            outcomes = [self._fire("empty", shots * 10, at="bound", cycle=True) for _ in range(2)]
+            outcomes = [self.fire("empty", shots * 10, at="bound", cycle=True) for _ in range(2)]
             self.report.add(of_rounds(name, outcomes))
 
     def writes(self) -> None:
@@ -109,7 +133,7 @@ class Measures:
             self._record(kept_as, shots)
             paths = [f"/replay/{kept_as}/{place}" for place in range(len(shots))]
             replayed.append(self._bound(name, paths, cycle=False))
-            real.append(self._fire(name, make(count)))
+            real.append(self.fire(name, make(count)))
         statements = self._record(f"{name}-plain", make(plainly))
         plain = Figure(f"  its SQL by psycopg, {CONNECTIONS} connections", self._plain(statements))
         behind = of_rounds("  its SQL behind an empty DRF view", replayed)
@@ -129,7 +153,7 @@ class Measures:
         rates = {}
         for title, shots in (("inbox", self.armoury.inbox()), ("timeline", self.armoury.timeline())):
             name = f"{title}-{messages}"
-            outcomes = [self._fire(name, shots, cycle=True) for _ in range(self.effort.rounds)]
+            outcomes = [self.fire(name, shots, cycle=True) for _ in range(self.effort.rounds)]
             statements = self._record(name, shots)
             plain = Figure(f"  its SQL by psycopg, {CONNECTIONS} connections", self._plain(statements, cycle=True))
             paths = [f"/replay/{name}/{place}" for place in range(len(shots))]
@@ -140,6 +164,21 @@ class Measures:
             self.report.add(plain, behind, figure.aim(f"{PAGE_RATE:,.0f}/s, p99 < {PAGE_P99:.0f} ms", met=met))
             rates[title] = figure.rate
         return rates
+
+    def pages(self, messages: int, before: dict[str, float]) -> dict[str, float]:
+        """Each list, filter and search at this size, beside its time `before` at the small one: medians in ms."""
+        self.report.head(f"Lists, filters and searches at {messages:,} messages, {ALONE} connections")
+        times = {}
+        for name, shots, wanted in questions(self.armoury):
+            outcome = self.fire("page", shots, cycle=True, connections=ALONE, seconds=PAGE_SECONDS)
+            figure = of_rounds(name, [outcome])
+            times[name] = outcome["p50_ms"]
+            target, met = f"p99 < {wanted:.0f} ms", outcome["p99_ms"] < wanted
+            if name in before:
+                figure.share, figure.bound = times[name] / before[name], f"its time at {SMALL:,}"
+                target, met = f"{target}, <= {GROWTH}x", met and figure.share <= GROWTH
+            self.report.add(figure.aim(target, met=met))
+        return times
 
     def growth(self, small: dict[str, float], large: dict[str, float]) -> None:
         """What a hundred times as many messages cost a page."""
@@ -157,7 +196,7 @@ class Measures:
             self.system.rows("UPDATE conversations_message SET status = 'canceled' WHERE status = 'queued'")
             faults = {"twilio": {"latency_ms": latency}, "callbacks": {"drop": 1}}
             self.system.sandbox("PUT", "/faults", faults)
-            carrier = self._fire("carrier", self.armoury.carrier(4000), at="sandbox", connections=96)
+            carrier = self.fire("carrier", self.armoury.carrier(4000), at="sandbox", connections=96)
             self.system.sandbox("DELETE", "/ledger")
             self.report.add(of_rounds(f"  the carrier itself, {latency} ms, 96 connections", [carrier]))
             rate = self._drain()

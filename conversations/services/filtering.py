@@ -24,7 +24,7 @@ CONVERSATION_ORDERS: Mapping[str, Order] = {
 _PLANNED_ONCE = frozenset({"assigned_to", "client_id", "location_id", "unread", "channel"})
 _FILTERS = (
     "status", "assigned_to", "channel", "unread", "location_id", "label", "client_id", "updated_after",
-    "updated_before", "q",
+    "updated_before",
 )  # fmt: skip
 # So many conversations that changed are looked up first, and of so many messages each is asked for a word.
 _FEW, _RECENT = 2000, 100
@@ -38,7 +38,8 @@ _UNREAD = f"""m.id = ANY(ARRAY(
     WHERE m.conversation_id = %(conversation)s::bigint AND NOT m.is_read AND {_MARK} IS NULL
     ORDER BY m.created_at DESC, m.id DESC LIMIT %(unread)s::int))"""  # noqa: S608
 _SEARCHED, _SEARCHED_ALL = "search @@ %(words)s::text::tsquery", "search @@ (SELECT %(words)s::text::tsquery)"
-_CLIENT_OF_ROW = "EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {clients})"
+# OFFSET 0 keeps it a look-up for each row: it could be planned as one hash over every client there is.
+_CLIENT_OF_ROW = "EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {clients} OFFSET 0)"
 # A long conversation's newest messages are asked one by one; all of it only by the index of the words.
 _THREAD_OF_ROW = f"""EXISTS (
     SELECT 1 FROM (SELECT t.search FROM conversations_message t WHERE t.conversation_id = v.id
@@ -79,7 +80,7 @@ def conversations(business_id: int, given: Any, staff_id: int | None) -> Narrowi
     _changed(narrowing, given.updated_after, given.updated_before)
     if given.q and given.q.strip():
         narrowing.words = _words(narrowing, given.q)
-    narrowing.plan_anew = not _is_planned_once(given)
+    narrowing.plan_anew |= not _is_planned_once(given)
     return narrowing
 
 
@@ -139,6 +140,7 @@ def look_for(narrowing: Narrowing, text: str) -> None:
         return
     narrowing.words = Words(f"m.{_SEARCHED}", f"m.{_SEARCHED_ALL}")
     narrowing.params["words"] = query
+    narrowing.plan_anew = True  # the planner knows the longest conversations by their ids
 
 
 def _equals(narrowing: Narrowing, column: str, kind: str, name: str, value: Any) -> None:
@@ -182,7 +184,11 @@ def client_words(narrowing: Narrowing, text: str) -> Words:
         names = {f"word{place}_{number}": one for number, one in enumerate(patterns)}
         narrowing.params.update(names)
         of_row.append(_either(f"%({name})s::text" for name in names))
-        of_all.append(_either(f"(SELECT %({name})s::text)" for name in names) if _has_trigram(word) else of_row[-1])
+        if _has_trigram(word):
+            of_all.append(_either(f"(SELECT %({name})s::text)" for name in names))
+        else:
+            of_all.append(of_row[-1])
+            narrowing.plan_anew = True
     return Words(" AND ".join(of_row) or "true", " AND ".join(of_all) or "true")
 
 

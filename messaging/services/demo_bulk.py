@@ -36,6 +36,11 @@ _OUTCOMES = (
 )
 
 
+# What one of a hundred, one of twenty and one of five are marked with.
+_LABELS = (("complaint", 0.01), ("follow up", 0.05), ("vip", 0.2))
+_TAGS = (("founder", 0.01), ("newsletter", 0.05), ("member", 0.2))
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What was made, and where."""
@@ -158,6 +163,7 @@ _CLIENT = (
     "email",
     "home_location_id",
     "has_conversation",
+    "tags",
     "created_at",
     "updated_at",
 )
@@ -186,8 +192,13 @@ def _client_values(house: House, thread: Thread, rng: random.Random) -> tuple[An
     home = rng.choice(house.locations) if house.locations else None
     return (
         thread.client_id, house.id, rng.choice(words.FIRST_NAMES), rng.choice(words.LAST_NAMES), thread.phone,
-        thread.email, home, True, made, made,
+        thread.email, home, True, _some(_TAGS, rng), made, made,
     )  # fmt: skip
+
+
+def _some(names: tuple[tuple[str, float], ...], rng: random.Random) -> list[str]:
+    """Those of the names that one row has, each with its own share of all rows."""
+    return [name for name, share in names if rng.random() < share]
 
 
 class _Clock:
@@ -316,7 +327,7 @@ _ROWS = {"in": _incoming, "out": _outgoing, "note": _noted}
 _CONVERSATION = (
     "id", "business_id", "client_id", "location_id", "status", "assigned_to_id", "last_sender_id", "unread_count",
     "message_count", "channels", "last_message_id", "last_message_at", "first_inbound_at", "first_response_at",
-    "created_at", "updated_at", "closed_at",
+    "created_at", "updated_at", "closed_at", "labels",
 )  # fmt: skip
 
 
@@ -330,7 +341,7 @@ def _conversation_values(house: House, thread: Thread, rng: random.Random) -> tu
         "{" + ",".join(sorted(thread.channels)) + "}", thread.last_id, last,
         _Clock.at(thread.first_in) if thread.first_in else None,
         _Clock.at(thread.first_answer) if thread.first_answer else None, _Clock.at(thread.first_at), last,
-        last if status == "closed" else None,
+        last if status == "closed" else None, _some(_LABELS, rng),
     )  # fmt: skip
 
 
