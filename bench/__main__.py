@@ -5,18 +5,12 @@ import fcntl
 import json
 import os
 import sys
-<<<<<<< Updated upstream
-from collections.abc import Callable
-from pathlib import Path
-
-from bench.calls import CallMeasures
-=======
 from contextlib import nullcontext
 from pathlib import Path
 
 from bench import loading
 from bench.bulk import Bulk
->>>>>>> Stashed changes
+from bench.calls import CallMeasures
 from bench.mails import MailMeasures
 from bench.measures import SMALL, Effort
 from bench.report import Report
@@ -24,12 +18,7 @@ from bench.system import Failed, System, listen_to_signals
 from bench.volleys import Armoury
 from tools import programs
 
-<<<<<<< Updated upstream
-SMALL = 10_000
-PHASES = ("bounds", "writes", "calls", "mails", "reads", "worker", "memory")
-=======
-PHASES = ("bounds", "reads", "pages", "writes", "mails", "batches", "marks", "worker", "memory")
->>>>>>> Stashed changes
+PHASES = ("bounds", "reads", "pages", "writes", "calls", "mails", "batches", "marks", "worker", "memory")
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -60,24 +49,13 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
     if effort.size > SMALL:
         load(system, effort.size - SMALL)
         measures.armoury.look()
-<<<<<<< Updated upstream
-        if small:
-            measures.growth(small, measures.reads(effort.size))
-    further: dict[str, Callable[[], None]] = {
-        "writes": measures.writes,
-        "calls": CallMeasures(system, measures.armoury, report, effort).answers,
-        "mails": MailMeasures(system, measures.armoury, report, effort).events,
-        "worker": measures.worker,
-        "memory": measures.memory,
-    }
-    for phase in (one for one in further if one in phases):
-        further[phase]()
-=======
         large = read(measures, effort.size, phases, small)
         measures.growth(small[0], large[0])
     bulk = Bulk(measures)
     work = {
-        "writes": measures.writes, "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
+        "writes": measures.writes,
+        "calls": CallMeasures(system, measures.armoury, report, effort).answers,
+        "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
         "worker": measures.worker, "memory": measures.memory,
     }  # fmt: skip
     for phase, measured in work.items():
@@ -93,7 +71,6 @@ def read(measures: MailMeasures, size: int, phases: tuple[str, ...], before: Rea
     rates = measures.reads(size) if "reads" in phases else {}
     times = measures.pages(size, before[1]) if "pages" in phases else {}
     return rates, times
->>>>>>> Stashed changes
 
 
 def prepare(system: System) -> Armoury:

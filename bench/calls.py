@@ -37,7 +37,7 @@ class CallMeasures(Measures):
     def _rounds(self, name: str, shots: Iterator[Shot], rate: float = 0.0) -> dict[str, object]:
         """One round: no call is told of twice, since a second telling costs less."""
         count = int((self.effort.seconds + 4) * (rate or 1000.0))
-        return self._fire(name, list(itertools.islice(shots, count)), rate=rate)
+        return self.fire(name, list(itertools.islice(shots, count)), rate=rate)
 
     def _staff(self) -> list[int]:
         params = {"business": self.armoury.business_id}

@@ -46,11 +46,7 @@ class Measures:
     def __init__(self, system: System, armoury: Armoury, report: Report, effort: Effort) -> None:
         self.system, self.armoury, self.report, self.effort = system, armoury, report, effort
 
-<<<<<<< Updated upstream
-    def _fire(
-=======
     def fire(
->>>>>>> Stashed changes
         self,
         name: str,
         shots: list[Shot],
@@ -58,21 +54,13 @@ class Measures:
         at: str = "web",
         cycle: bool = False,
         connections: int = CONNECTIONS,
-<<<<<<< Updated upstream
         rate: float = 0.0,
-=======
         seconds: float | None = None,
->>>>>>> Stashed changes
     ) -> dict[str, Any]:
         """Fire at a program; the outcome, with the processors' milliseconds that each request took there."""
         path = self.system.shots / f"{name}.shots"
         keep(path, shots)
         warmup = min(WARMUP, len(shots) // 5)
-<<<<<<< Updated upstream
-        words = [str(path), str(self.system.port_of(at)), str(connections), str(self.effort.seconds), str(warmup)]
-        words += ["--cycle"] if cycle else []
-        words += ["--rate", str(rate)] if rate else []
-=======
         words = [
             str(path),
             str(self.system.port_of(at)),
@@ -80,7 +68,8 @@ class Measures:
             str(seconds or self.effort.seconds),
             str(warmup),
         ]
->>>>>>> Stashed changes
+        words += ["--cycle"] if cycle else []
+        words += ["--rate", str(rate)] if rate else []
         before = self.system.processor_seconds(at)
         outcome = dict(self.system.python("bench.firing", *words))
         after = self.system.processor_seconds(at)
