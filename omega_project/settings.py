@@ -91,6 +91,8 @@ SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 # Sends in flight in one dispatcher; 64 keep 500 messages a second at 80 ms carrier latency, threads are cheap.
 DISPATCH_CONCURRENCY = env.int("DISPATCH_CONCURRENCY", default=96)
+# Where a test ends this very process (lib/failpoints.py); never heard where DEBUG is off.
+FAILPOINTS = env.str("FAILPOINTS", default="") if DEBUG else ""
 
 
 def server(name: str, embedded_url: Callable[[Path], str]) -> str:

@@ -10,7 +10,7 @@ import orjson
 from conversations.models import Message
 from messaging.services import quiet
 from messaging.services.channels import BLOCKED, BY_NAME
-from omega_project.lib import sql
+from omega_project.lib import failpoints, sql
 
 # Longer than the longest try (providers.base.SEND_SECONDS) and what may pass before it begins.
 LEASE_SECONDS = 12
@@ -155,7 +155,10 @@ class Claimed:
 
 def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
     """Claim up to `room` messages. No business gets more than its share, nor more than `most` in flight."""
-    return sql.in_transaction(lambda: _claim(room, in_flight, most, worker))
+    claimed = sql.in_transaction(lambda: _claim(room, in_flight, most, worker))
+    if claimed.claims:
+        failpoints.hit("claim.after_commit")
+    return claimed
 
 
 def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
@@ -175,6 +178,8 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
     if quiet_now:
         sql.rows(_PUT_BACK, {"ids": list(quiet_now), "due": list(quiet_now.values())})
     claims = [as_claim(row) for row in going if row["id"] not in quiet_now]
+    if claims:
+        failpoints.hit("claim.before_commit")
     return Claimed(claims, len(found) - len(claims))
 
 

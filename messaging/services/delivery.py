@@ -19,7 +19,7 @@ from django.conf import settings
 from messaging.providers.base import Outcome, Provider, SendResult
 from messaging.services import carriers, claiming, handover, settling
 from messaging.services.prepared import NotReady, Prepared
-from omega_project.lib import jobs, sealing
+from omega_project.lib import failpoints, jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
 from omega_project.lib.metrics import PROVIDER_CALLS
 
@@ -144,7 +144,10 @@ def send(
         with handover.room.taken(ready.weight, seconds):
             message = ready.make()
             called = True
-            return provider.send(message)
+            failpoints.hit("deliver.before_call", claim.body)
+            result = provider.send(message)
+            failpoints.hit("deliver.after_call", claim.body)
+            return result
     except NotReady as error:
         return error.result
     except Exception as error:

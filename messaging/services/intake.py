@@ -19,7 +19,7 @@ from messaging.models import WebhookEvent
 from messaging.providers import twilio
 from messaging.providers.base import IncomingText
 from messaging.services import mail_intake, mail_receiving, receiving, settling, statuses, stored_mail
-from omega_project.lib import forms, sql
+from omega_project.lib import failpoints, forms, sql
 from omega_project.lib.clean import storable
 from omega_project.lib.metrics import EVENTS
 
@@ -145,7 +145,9 @@ def take(hook: Hook, key: str) -> str:
 
 def _store_and_process(hook: Hook, key: str) -> str:
     event_id = keep_event(hook, key)
-    return process_event(event_id=event_id) if event_id else ""
+    answer = process_event(event_id=event_id) if event_id else ""
+    failpoints.hit("webhook.before_commit", hook.kind)
+    return answer
 
 
 def keep_event(hook: Hook, key: str) -> int | None:
@@ -188,7 +190,9 @@ def process_event(*, event_id: int) -> str:
     event = WebhookEvent.objects.select_for_update().get(pk=event_id)
     try:
         with transaction.atomic():
-            message_id, business_id, answer = _PROCESSORS[event.kind](_hook_of(event))
+            hook = _hook_of(event)
+            failpoints.hit("event.processing", hook.form.get("Body", ""))
+            message_id, business_id, answer = _PROCESSORS[event.kind](hook)
     except OperationalError:
         raise
     except Ignored as reason:

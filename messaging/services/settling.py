@@ -10,7 +10,7 @@ from messaging.models import CarrierCode
 from messaging.providers.base import Outcome, SendResult
 from messaging.services import consent, vocabulary
 from messaging.services.claiming import Claim
-from omega_project.lib import sql
+from omega_project.lib import failpoints, sql
 
 log = structlog.get_logger(__name__)
 # Back-off after each try, in seconds; then `failed` (delivery.md).
@@ -63,7 +63,9 @@ SELECT id, status FROM settled
 
 def settle(finished: list[tuple[Claim, SendResult]]) -> None:
     """Write what came of these tries. A refusal that means opt-out changes the consent too."""
+    failpoints.hit("settle.before_commit")
     write([row_of(claim, result) for claim, result in finished], source="dispatch", states=["sending"])
+    failpoints.hit("settle.after_commit")
     for claim, result in finished:
         if result.outcome == Outcome.REFUSED and _handling(claim, result) == CarrierCode.Handling.OPTED_OUT:
             _opt_out(claim, result)

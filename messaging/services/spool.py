@@ -19,6 +19,8 @@ import orjson
 import structlog
 from django.conf import settings
 
+from omega_project.lib import failpoints
+
 log = structlog.get_logger(__name__)
 _numbers = itertools.count()
 _MEASURED_SECONDS = 1.0
@@ -54,6 +56,7 @@ def keep(record: dict[str, Any]) -> None:
     except OSError as error:
         raise Full(f"The spool cannot be written: {error}") from error
     _Size.bytes += len(content)
+    failpoints.hit("spool.after_rename")
 
 
 def _folder() -> Path:
@@ -70,6 +73,7 @@ def _write(folder: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        failpoints.hit("spool.before_rename")
         aside.rename(folder / f"{name}.event")
     except OSError:
         aside.unlink(missing_ok=True)

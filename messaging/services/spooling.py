@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 
 from messaging.services import intake, spool
 from messaging.services.intake import Hook
+from omega_project.lib import failpoints
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -27,8 +28,11 @@ def taken(hook: Hook, instead: T) -> Any:
 
     Where the spool cannot take it either, the database's error stays: 503, and the provider calls again.
     """
+    failpoints.hit("webhook.before_store", hook.kind)
     try:
-        return _TAKERS[hook.kind](hook)
+        answer = _TAKERS[hook.kind](hook)
+        failpoints.hit("webhook.after_commit", hook.kind)
+        return answer
     except (OperationalError, InterfaceError) as error:
         try:
             spool.keep({name: getattr(hook, name) for name in _KEPT} | {"at": datetime.now(UTC).isoformat()})

@@ -17,6 +17,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq.worker import SimpleWorker
 
+from omega_project.lib import failpoints
 from omega_project.lib.api.middleware import drop_dead_connection
 
 log = structlog.get_logger(__name__)
@@ -95,6 +96,7 @@ def _kick_key(queue: str, job: str) -> str:
 
 
 def _kick(queue: str, job: str) -> None:
+    failpoints.hit("queue.before_kick", job)
     line = _line.get()
     if line is None:
         return
