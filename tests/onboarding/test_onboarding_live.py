@@ -2,49 +2,27 @@
 
 import os
 import random
-import secrets
-import shutil
 import signal
 import time
 
-import psycopg
 import pytest
-import redis
-from psycopg import sql
 
-from omega_project.lib import embedded
 from tests.onboarding.live import Live, a_request, doubled, phone
 from tests.settings import HOME
-from tests.support.processes import Omega, Place, wait_for
+from tests.support.processes import Omega, lasting_place, wait_for
 
 # As many as a machine has time for: ONBOARDINGS=200 with --timeout=0.
 MANY = int(os.environ.get("ONBOARDINGS", "20"))
 
 
 @pytest.fixture(scope="module")
-def live_place():
-    """A place of its own, with a Redis database that no other program of the tests looks into."""
-    name = f"onboarding_{secrets.token_hex(4)}"
-    home = HOME / name
-    home.mkdir(parents=True)
-    redis_url = embedded.redis_url(HOME).replace("db=0", "db=4")
-    redis.from_url(redis_url).flushdb()
-    try:
-        yield Place(home, embedded.database_url(HOME, name), redis_url)
-    finally:
-        with psycopg.connect(embedded.database_url(HOME), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def live(live_place):
-    mails = live_place.home / "mails"
-    with Omega(live_place, API_RATE_LIMIT="off", EMAIL_URL=f"filemail:///{mails}") as omega:
-        omega.manage("migrate", "--verbosity", "0")
-        omega.seed()
-        omega.start_all()
-        yield Live(omega, mails)
+def live():
+    with lasting_place(HOME) as place:
+        mails = place.home / "mails"
+        with Omega(place, API_RATE_LIMIT="off", EMAIL_URL=f"filemail:///{mails}") as omega:
+            omega.seed()
+            omega.start_all()
+            yield Live(omega, mails)
 
 
 def test_from_the_request_to_the_first_answer(live):

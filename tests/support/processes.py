@@ -10,6 +10,7 @@ what they left, or start others on it.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -35,6 +36,8 @@ from tools import demo, probes, programs
 from tools.supervisor import Child, end_all
 
 READY_SECONDS = 30.0
+# The tests' own process uses Redis' database 0; each place has one of the others, since workers take any job in theirs.
+_redis_databases = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,14 @@ class Place:
 
 @contextlib.contextmanager
 def lasting_place(services_home: Path) -> Iterator[Place]:
-    """A place of its own in the services of `services_home`, migrated; removed at the end."""
+    """A place of its own in the services of `services_home`, migrated; removed at the end.
+
+    Two running omegas never share one: the workers of each would send by the other's carrier.
+    """
     name = f"live_{secrets.token_hex(4)}"
     home = services_home / name
-    home.mkdir()
-    # Database 1 of Redis: the tests' own process uses 0.
-    redis_url = embedded.redis_url(services_home).replace("db=0", "db=1")
+    home.mkdir(parents=True)
+    redis_url = embedded.redis_url(services_home).replace("db=0", f"db={next(_redis_databases)}")
     place = Place(home, embedded.database_url(services_home, name), redis_url)
     try:
         redis.from_url(redis_url).flushdb()

@@ -4,7 +4,8 @@ import pytest
 
 from messaging.services import carriers
 from tests.admin.conftest import CHROMIUM, chromium
-from tests.support.processes import Omega, Place
+from tests.settings import HOME
+from tests.support.processes import Omega, lasting_place
 from tests.voice.line import Line
 
 __all__ = ["CHROMIUM", "chromium"]
@@ -23,9 +24,9 @@ def _accounts_anew():
 
 
 @pytest.fixture(scope="package")
-def line(place: Place):
+def line():
     """All of omega, running, with businesses that text back and keep nothing at the carrier."""
-    with Omega(place, API_RATE_LIMIT="off") as omega:
+    with lasting_place(HOME) as place, Omega(place, API_RATE_LIMIT="off") as omega:
         omega.seed()
         omega.manage("shell", "-c", _SETTINGS)
         omega.start_all()
