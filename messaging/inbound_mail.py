@@ -14,6 +14,8 @@ from messaging.inbound_signatures import SendGridSignature, require_basic_auth, 
 from messaging.providers.arrived_mail import NotAMail, Unreadable
 from messaging.services import mail_arrival
 from messaging.services.provider_posts import PROVIDERS, SENDGRID, read_mails
+from messaging.services.stored_mail import KIND
+from messaging.signatures import forgeries_counted
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.errors import Fault, NotFound, ParameterError, as_api_error
 from omega_project.lib.api.examples import asked
@@ -73,7 +75,8 @@ class InboundMail(OmegaViewSet):
         if provider not in PROVIDERS:
             raise NotFound("There is no such provider, or none that hands over mail.")
         signature = SendGridSignature(http)
-        with spool_body(http, settings.INBOUND_EMAIL_MAX_BYTES, signature.see) as file:
+        body = spool_body(http, settings.INBOUND_EMAIL_MAX_BYTES, signature.see)
+        with forgeries_counted(provider, KIND), body as file:
             if provider == SENDGRID:
                 signature.require()
             is_new = _taken(http, file, provider)

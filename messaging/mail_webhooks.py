@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from messaging.mail_signatures import PROVIDERS, verified_batch
 from messaging.services import mail_intake
+from messaging.signatures import forgeries_counted
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import asked
 from omega_project.lib.api.parsing import read_body
@@ -89,7 +90,8 @@ class MailWebhooks(OmegaViewSet):
 
 def _taken(http: HttpRequest, provider: str) -> Response:
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
-    batch = verified_batch(http, payload, provider)
+    with forgeries_counted(provider, mail_intake.KIND):
+        batch = verified_batch(http, payload, provider)
     source = mail_intake.Source(provider, batch.account_id, batch.business_id, http.get_full_path())
     new = mail_intake.take_events(source, batch.events)
     return Response({"received": len(batch.events), "new": new})

@@ -5,6 +5,8 @@ The key is the auth token of the account that the form names: the platform's, or
 
 import hmac
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlparse
 
@@ -16,6 +18,7 @@ from twilio.request_validator import RequestValidator, add_port, remove_port
 from messaging.services import carriers
 from omega_project.lib import forms
 from omega_project.lib.api.errors import InvalidSignature
+from omega_project.lib.metrics import WEBHOOKS
 
 _ACCOUNT = re.compile(r"^AC[0-9A-Za-z]{1,62}\Z")
 
@@ -25,6 +28,16 @@ class _Fields(dict[str, list[str]]):
 
     def getlist(self, name: str) -> list[str]:
         return self[name]
+
+
+@contextmanager
+def forgeries_counted(provider: str, kind: str) -> Iterator[None]:
+    """Count a call whose signature does not hold, for the metrics; `provider` is one that we know."""
+    try:
+        yield
+    except InvalidSignature:
+        WEBHOOKS.labels(provider, kind, "forged").inc()
+        raise
 
 
 @dataclass(frozen=True, slots=True)

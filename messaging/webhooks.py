@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from messaging.services import intake, spooling
-from messaging.signatures import verified_form
+from messaging.signatures import forgeries_counted, verified_form
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import FORM, asked
 from omega_project.lib.api.parsing import read_body
@@ -65,6 +65,7 @@ def twilio_hook(request: Request, kind: str) -> intake.Hook:
     """A call that Twilio signed, its body read once; InvalidSignature otherwise."""
     http = request._request
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
-    found = verified_form(http, payload)
+    with forgeries_counted("twilio", kind):
+        found = verified_form(http, payload)
     url, content_type = http.get_full_path(), http.META.get("CONTENT_TYPE", "")
     return intake.Hook("twilio", kind, found.form, payload, url, content_type, query_of(url), found.business_id)

@@ -14,6 +14,7 @@ import orjson
 from conversations.models import Message
 from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict
+from omega_project.lib.metrics import MESSAGES
 
 
 @dataclass(slots=True)
@@ -185,4 +186,6 @@ def append_messages(
         found = sql.rows(_statement("", further, 1 if len(rows) == 1 else 100_000), params)
     else:
         found = sql.rows(_statement(gate.sql, further + gate.beside, 100), params | gate.params)
+    for row in found:
+        MESSAGES.labels(rows[row["ord"]].channel, rows[row["ord"]].direction, row["accepted_status"]).inc()
     return {row["ord"]: row for row in found}

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 
 from conversations.models import Message
-from messaging.services import quiet
+from messaging.services import quiet, wakeup
 from messaging.services.channels import BLOCKED, BY_NAME
 from omega_project.lib import failpoints, sql
+from omega_project.lib.metrics import WAITS
 
 # Longer than the longest try (providers.base.SEND_SECONDS) and what may pass before it begins.
 LEASE_SECONDS = 12
@@ -96,7 +97,8 @@ WITH quota AS (
     WHERE m.id = k.id AND b.status = 'active'
     RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
         m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
-        b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now
+        b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now,
+        EXTRACT(EPOCH FROM clock_timestamp() - m.due_at)::float AS waited
 ), tried AS (
     INSERT INTO messaging_attempt (message_id, number, worker, started_at, outcome, code, detail, provider_message_id)
     SELECT id, attempts, %(worker)s, clock_timestamp(), 'started', '', '', '' FROM claimed WHERE status = 'sending'
@@ -177,10 +179,18 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
     quiet_now = _quiet(going)
     if quiet_now:
         sql.rows(_PUT_BACK, {"ids": list(quiet_now), "due": list(quiet_now.values())})
-    claims = [as_claim(row) for row in going if row["id"] not in quiet_now]
-    if claims:
+    taken = [row for row in going if row["id"] not in quiet_now]
+    if taken:
         failpoints.hit("claim.before_commit")
-    return Claimed(claims, len(found) - len(claims))
+    _tell_waits(taken)
+    return Claimed([as_claim(row) for row in taken], len(found) - len(taken))
+
+
+def _tell_waits(taken: list[dict[str, Any]]) -> None:
+    """A back-off waits on purpose: only the first try tells how long the queue is."""
+    for row in taken:
+        if row["attempts"] == 1:
+            WAITS.labels(row["channel"], wakeup.QUEUES[row["priority"]]).observe(max(0.0, row["waited"]))
 
 
 def _limits(senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, int], most: int) -> dict[int, int]:

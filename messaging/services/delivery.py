@@ -88,7 +88,7 @@ class Drain:
         else:
             began = time.monotonic()
             result = send(claim, provider, ready, left)
-            PROVIDER_CALLS.labels(claim.provider, result.outcome.value).observe(time.monotonic() - began)
+            PROVIDER_CALLS.labels(claim.channel, claim.provider, result.outcome.value).observe(time.monotonic() - began)
         self.done.put(Delivered(claim, result))
 
     def _gather(self, *, wait: bool) -> list[Delivered]:

@@ -21,10 +21,12 @@ from messaging.providers.base import IncomingText
 from messaging.services import mail_intake, mail_receiving, receiving, settling, statuses, stored_mail
 from omega_project.lib import failpoints, forms, sql
 from omega_project.lib.clean import storable
-from omega_project.lib.metrics import EVENTS
+from omega_project.lib.metrics import WEBHOOKS
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 8
+# What the metrics say of an event that had come before.
+KNOWN = "known"
 
 _STORE = """
 INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
@@ -96,6 +98,11 @@ class Hook:
         }
 
 
+def count(hook: Hook, outcome: str) -> None:
+    """Count what came of a provider's call, for the metrics."""
+    WEBHOOKS.labels(hook.provider, hook.kind, outcome).inc()
+
+
 def gate(hook: Hook, key: str, *, beside: str = "", params: Mapping[str, Any] | None = None) -> Gate:
     """The event's own row as the gate of the one message that it makes: both are stored, or neither."""
     return Gate(_GATE_MESSAGE, hook.stored(key) | dict(params or {}), beside)
@@ -107,7 +114,8 @@ def take_text(hook: Hook) -> str:
     try:
         where = receiving.place(_text_of(hook), hook.business_id)
         if where.is_plain:
-            sql.retried(lambda: receiving.append_plain(where, gate(hook, key), hook.provider))
+            is_new = sql.retried(lambda: receiving.append_plain(where, gate(hook, key), hook.provider))
+            count(hook, "processed" if is_new else KNOWN)
             return ""
     except (ValueError, receiving.UnknownReceiver):
         pass  # stored and marked below, like whatever else cannot be recorded at once
@@ -153,6 +161,8 @@ def _store_and_process(hook: Hook, key: str) -> str:
 def keep_event(hook: Hook, key: str) -> int | None:
     """Store an event to be processed; its id, or None where it was known already. In a transaction."""
     stored = sql.row(_KEEP, hook.stored(key))
+    if stored is None:
+        count(hook, KNOWN)
     return int(stored["id"]) if stored else None
 
 
@@ -164,7 +174,8 @@ def take_status(hook: Hook) -> None:
     )
     if not report.provider_message_id and not report.message_id:
         key = f"status:{forms.digest(hook.payload)}"
-    statuses.apply_report(report, Gate(_GATE_STATUS, hook.stored(key)))
+    applied = statuses.apply_report(report, Gate(_GATE_STATUS, hook.stored(key)))
+    count(hook, KNOWN if not applied.fresh else "pending" if applied.message_id is None else "processed")
 
 
 def status_report(hook: Hook) -> statuses.Report:
@@ -290,7 +301,7 @@ def _finish(
     message: int | None = None,
     business: int | None = None,
 ) -> None:
-    EVENTS.labels(event.provider, event.kind, status).inc()
+    WEBHOOKS.labels(event.provider, event.kind, status).inc()
     sql.rows(
         _FINISHED,
         {"status": status, "error": error, "wait": wait, "message": message, "business": business, "id": event.pk},

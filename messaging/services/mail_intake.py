@@ -19,6 +19,7 @@ from messaging.services.mail_events import Applied
 from messaging.services.mail_matching import Matches, Report, match
 from messaging.services.mail_meanings import MEANINGS
 from omega_project.lib import forms, sql
+from omega_project.lib.metrics import WEBHOOKS
 
 log = structlog.get_logger(__name__)
 KIND = "email.event"
@@ -72,6 +73,7 @@ class Note:
     id: int = 0
     attempts: int = 0
     business_id: int | None = None
+    provider: str = ""
     report: Report = field(init=False)
 
     @property
@@ -95,7 +97,8 @@ def _note(source: Source, payload: bytes) -> Note:
         event = read(source.provider, payload)
     except BadEvent as bad:
         error = str(bad)
-    note = Note(_key(source, event, payload), payload, event, error, business_id=source.business_id)
+    key = _key(source, event, payload)
+    note = Note(key, payload, event, error, business_id=source.business_id, provider=source.provider)
     if event is not None:
         note.report = Report(event, source.provider, source.provider, source.business_id)
     return note
@@ -164,7 +167,10 @@ def _store(source: Source, notes: list[Note], matches: Matches, places: dict[int
         "messages": [one.id if (one := found.get(note.key)) else None for note in notes],
         "businesses": [one.business_id if (one := found.get(note.key)) else note.business_id for note in notes],
     }  # fmt: skip
-    return {row["dedupe_key"] for row in sql.rows(_STORE, params)}
+    new = {row["dedupe_key"] for row in sql.rows(_STORE, params)}
+    for note, status in zip(notes, statuses, strict=True):
+        WEBHOOKS.labels(source.provider, KIND, status if note.key in new else "known").inc()
+    return new
 
 
 def _status(note: Note, found: Any) -> str:
@@ -214,6 +220,8 @@ def _stored_note(row: dict[str, Any]) -> Note:
 
 def _finish(outcomes: list[tuple[Note, Applied | None]]) -> None:
     finished = [_outcome(note, applied) for note, applied in outcomes]
+    for (note, _), outcome in zip(outcomes, finished, strict=True):
+        WEBHOOKS.labels(note.provider, KIND, outcome[1]).inc()
     if finished:
         names = ("ids", "statuses", "errors", "waits", "messages", "businesses")
         sql.rows(_FINISH, dict(zip(names, map(list, zip(*finished, strict=True)), strict=True)))

@@ -11,6 +11,7 @@ from messaging.providers.base import Outcome, SendResult
 from messaging.services import consent, vocabulary
 from messaging.services.claiming import Claim
 from omega_project.lib import failpoints, sql
+from omega_project.lib.metrics import TRIES
 
 log = structlog.get_logger(__name__)
 # Back-off after each try, in seconds; then `failed` (delivery.md).
@@ -64,8 +65,11 @@ SELECT id, status FROM settled
 def settle(finished: list[tuple[Claim, SendResult]]) -> None:
     """Write what came of these tries. A refusal that means opt-out changes the consent too."""
     failpoints.hit("settle.before_commit")
-    write([row_of(claim, result) for claim, result in finished], source="dispatch", states=["sending"])
+    rows = [row_of(claim, result) for claim, result in finished]
+    write(rows, source="dispatch", states=["sending"])
     failpoints.hit("settle.after_commit")
+    for (claim, _), row in zip(finished, rows, strict=True):
+        TRIES.labels(claim.channel, claim.provider, row["outcome"]).inc()
     for claim, result in finished:
         if result.outcome == Outcome.REFUSED and _handling(claim, result) == CarrierCode.Handling.OPTED_OUT:
             _opt_out(claim, result)

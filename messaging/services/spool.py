@@ -95,7 +95,26 @@ def _unpacked(value: Any) -> Any:
 
 def waiting() -> int:
     """How many events lie in this machine's spool."""
-    return sum(1 for _ in settings.SPOOL_DIR.glob("*.event")) if settings.SPOOL_DIR.is_dir() else 0
+    return usage()["waiting"]
+
+
+def usage() -> dict[str, int]:
+    """What lies in this machine's spool: events that wait, files that were set aside, and bytes."""
+    files = list(settings.SPOOL_DIR.iterdir()) if settings.SPOOL_DIR.is_dir() else []
+    events = [file for file in files if file.suffix == ".event"]
+    return {
+        "waiting": len(events),
+        "set_aside": sum(file.suffix == ".bad" for file in files),
+        "bytes": sum(_size(file) for file in events),
+    }
+
+
+def _size(file: Path) -> int:
+    """Its bytes; none where the drain was quicker."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def records(limit: int) -> Iterator[tuple[Path, dict[str, Any]]]:

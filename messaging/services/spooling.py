@@ -39,6 +39,7 @@ def taken(hook: Hook, instead: T) -> Any:
         except spool.Full as full:
             log.error("spool.full", error=str(full))
             raise error from None
+        intake.count(hook, "spooled")
         log.warning("spool.kept", kind=hook.kind, error=str(error).split("\n")[0])
         return instead
 

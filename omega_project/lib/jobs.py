@@ -4,6 +4,7 @@ Redis holds hints, never truth: each function here may lose its job, and the swe
 """
 
 import time
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -15,10 +16,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.job import Job
 from rq.worker import SimpleWorker
 
 from omega_project.lib import failpoints
 from omega_project.lib.api.middleware import drop_dead_connection
+from omega_project.lib.metrics import JOB_WAITS, JOBS
 
 log = structlog.get_logger(__name__)
 # A caller waits for the answer, not for Redis: after a failure it is left alone for a moment.
@@ -123,6 +126,11 @@ def _enqueue(line: Redis, queue: str, job: str, ids: tuple[int, ...]) -> None:
     )
 
 
+def _tell_wait(job: Job, queue: Queue) -> None:
+    if job.enqueued_at is not None:
+        JOB_WAITS.labels(queue.name).observe(max(0.0, (datetime.now(UTC) - job.enqueued_at).total_seconds()))
+
+
 class OmegaWorker(SimpleWorker):
     """RQ's worker without a fork per job (limits.md: four times the jobs).
 
@@ -133,12 +141,17 @@ class OmegaWorker(SimpleWorker):
     max_connection_wait_time = 1.0
     stopping = False
 
-    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+    def perform_job(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> bool:
         self._say_alive()
         drop_dead_connection()
+        _tell_wait(job, queue)
+        began, well = time.perf_counter(), False
         try:
-            return super().perform_job(*args, **kwargs)
+            well = super().perform_job(job, queue, *args, **kwargs)
+            return well
         finally:
+            outcome = "done" if well else "failed"
+            JOBS.labels(queue.name, job.func_name, outcome).observe(time.perf_counter() - began)
             if connection.in_atomic_block:
                 connection.close()
 

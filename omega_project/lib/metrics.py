@@ -12,18 +12,42 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 FOLDER = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])  # set by the settings, before anybody imports prometheus_client
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LONG_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _own = CollectorRegistry()
 REQUESTS = Histogram(
     "omega_http_request_seconds", "Time to answer a request, by route.", ["method", "route", "status"],
     buckets=_SECONDS, registry=_own,
 )  # fmt: skip
 PROVIDER_CALLS = Histogram(
-    "omega_provider_call_seconds", "Time that a provider took for a send, by what came of it.", ["provider", "outcome"],
-    buckets=_SECONDS, registry=_own,
+    "omega_provider_call_seconds", "Time that a provider took for a send, by what came of it.",
+    ["channel", "provider", "outcome"], buckets=_SECONDS, registry=_own,
 )  # fmt: skip
-EVENTS = Counter(
-    "omega_webhook_events", "Webhook events processed beside the plain way, by what came of them.",
-    ["provider", "kind", "status"], registry=_own,
+WAITS = Histogram(
+    "omega_message_wait_seconds", "From when a message was due until it was first claimed.", ["channel", "queue"],
+    buckets=_LONG_SECONDS, registry=_own,
+)  # fmt: skip
+MESSAGES = Counter(
+    "omega_messages", "Messages written into timelines, with the status that they began with.",
+    ["channel", "direction", "status"], registry=_own,
+)  # fmt: skip
+TRIES = Counter(
+    "omega_message_tries", "Tries to hand a message over, by what they meant for it.",
+    ["channel", "provider", "outcome"], registry=_own,
+)  # fmt: skip
+RECEIPTS = Histogram(
+    "omega_receipt_seconds", "From the hand-over until a delivery receipt that changed the status, by what it says.",
+    ["channel", "provider", "status"], buckets=_LONG_SECONDS, registry=_own,
+)  # fmt: skip
+WEBHOOKS = Counter(
+    "omega_webhook_events", "What providers told us, by what came of it: at once, and when tried again.",
+    ["provider", "kind", "outcome"], registry=_own,
+)  # fmt: skip
+JOBS = Histogram(
+    "omega_job_seconds", "Time that a job took.", ["queue", "job", "outcome"], buckets=_LONG_SECONDS, registry=_own
+)
+JOB_WAITS = Histogram(
+    "omega_job_wait_seconds", "From when a job was queued until a worker took it.", ["queue"], buckets=_LONG_SECONDS,
+    registry=_own,
 )  # fmt: skip
 
 

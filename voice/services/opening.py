@@ -100,7 +100,10 @@ def _append_plain(hook: Hook, opening: Opening) -> Known | None:
     except DatabaseError as error:
         log.warning("call.slow_path", error=str(error).split("\n")[0])
         return None
-    return Known(stored["id"], stored["client_id"], stored["conversation_id"]) if stored else None
+    if stored is None:
+        return None
+    intake.count(hook, "processed")
+    return Known(stored["id"], stored["client_id"], stored["conversation_id"])
 
 
 def _known_call(hook: Hook, opening: Opening) -> Known | None:
