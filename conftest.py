@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from omega_project.lib import embedded
 from tests.settings import HOME
-from tests.support.processes import Omega, Place, lasting_place
+from tests.support.processes import Omega, Place, forget_migrated, lasting_place
 
 _users: list[IO[str]] = []
 # The migrations that write what carriers' codes and clients' words mean.
@@ -34,6 +34,7 @@ def pytest_unconfigure() -> None:
     """Stop the services, unless another session uses them: the last one does it."""
     if not _users:
         return
+    forget_migrated()
     with _users.pop() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -38,6 +38,7 @@ from tools.supervisor import Child, end_all
 READY_SECONDS = 30.0
 # The tests' own process uses Redis' database 0; each place has one of the others, since workers take any job in theirs.
 _redis_databases = itertools.count(1)
+_migrated_places: dict[Path, "Place"] = {}
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,48 @@ def lasting_place(services_home: Path) -> Iterator[Place]:
 
     Two running omegas never share one: the workers of each would send by the other's carrier.
     """
+    place = _empty_place(services_home)
+    try:
+        with psycopg.connect(embedded.database_url(services_home), autocommit=True) as line:
+            names = sql.Identifier(place.home.name), sql.Identifier(_migrated(services_home))
+            line.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        yield place
+    finally:
+        _remove(place, services_home)
+
+
+def forget_migrated() -> None:
+    """Drop the databases that the places of this session were copied from."""
+    while _migrated_places:
+        services_home, place = _migrated_places.popitem()
+        _remove(place, services_home)
+
+
+def _migrated(services_home: Path) -> str:
+    """The name of a database that is migrated and that nobody is connected to: migrating takes long, copying not."""
+    if services_home not in _migrated_places:
+        place = _empty_place(services_home)
+        embedded.database_url(services_home, place.home.name)
+        _migrated_places[services_home] = place
+        Omega(place).manage("migrate", "--verbosity", "0")
+    return _migrated_places[services_home].home.name
+
+
+def _empty_place(services_home: Path) -> Place:
+    """A folder, the URL of a database that is still to be made, and an empty database of Redis."""
     name = f"live_{secrets.token_hex(4)}"
     home = services_home / name
     home.mkdir(parents=True)
     redis_url = embedded.redis_url(services_home).replace("db=0", f"db={next(_redis_databases)}")
-    place = Place(home, embedded.database_url(services_home, name), redis_url)
-    try:
-        redis.from_url(redis_url).flushdb()
-        Omega(place).manage("migrate", "--verbosity", "0")
-        yield place
-    finally:
-        with psycopg.connect(embedded.database_url(services_home), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        shutil.rmtree(home, ignore_errors=True)
+    redis.from_url(redis_url).flushdb()
+    return Place(home, embedded.database_url(services_home).replace("/omega?", f"/{name}?"), redis_url)
+
+
+def _remove(place: Place, services_home: Path) -> None:
+    with psycopg.connect(embedded.database_url(services_home), autocommit=True) as connection:
+        name = sql.Identifier(place.home.name)
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    shutil.rmtree(place.home, ignore_errors=True)
 
 
 class Omega:
