@@ -20,9 +20,10 @@ NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 SHORT_CODE = re.compile(r"\d{3,8}")
 FIELDS = {
     *("from", "to", "body", "media"),
-    *("account_sid", "advanced_opt_out", "copies", "url", "wait", "webhook"),
+    *("account_sid", "advanced_opt_out", "after_ms", "copies", "url", "wait", "webhook"),
 }
 MOST_COPIES = 100
+LATEST_MS = 600_000
 MOST_SHOWN = 200
 
 
@@ -31,13 +32,19 @@ async def send_sms(request: web.Request) -> web.Response:
     """A handset texts omega; answers with the sid and what the webhook answered.
 
     `from`, `to`, `body`, `media`; besides: `wait` false answers at once, `webhook` false loses the webhook,
-    `copies` sends it that often at once, `url` sends it elsewhere; `account_sid`, `advanced_opt_out`.
+    `copies` sends it that often at once, `after_ms` once for each of its delays; `url` sends it elsewhere;
+    `account_sid`, `advanced_opt_out`.
     """
     carrier, given = request.app[CARRIER], await body_of(request)
+    delays = _delays(given)
     text, files = _read(carrier, given)
     if not flag_of(given, "webhook", default=True) or carrier.accounts.is_idle(text.account):
         return as_json({"sid": text.sid, "webhook": None})
     calls = _calls(carrier, given, text, files)
+    if delays:
+        for delay in delays:
+            asyncio.get_running_loop().call_later(delay / 1000, carrier.caller.enqueue, calls[0])
+        return as_json({"sid": text.sid, "webhook": None}, 202)
     if not flag_of(given, "wait", default=True):
         for call in calls:
             carrier.caller.enqueue(call)
@@ -64,6 +71,15 @@ def _read(carrier: Carrier, given: dict[str, Any]) -> tuple[Text, list[Media]]:
     if not body and not files:
         raise ControlError("A text needs a body or media.")
     return receiving.receive(carrier, from_=from_, to=to, body=body, files=files, account=account), files
+
+
+def _delays(given: dict[str, Any]) -> list[int]:
+    """When each webhook of a text is sent, in milliseconds: so they overtake those of others, or come twice."""
+    delays = given.get("after_ms", [])
+    fits = isinstance(delays, list) and len(delays) <= MOST_COPIES
+    if not fits or not all(type(one) is int and 0 <= one <= LATEST_MS for one in delays):
+        raise ControlError(f"after_ms must be a list of up to {MOST_COPIES} whole numbers from 0 to {LATEST_MS}.")
+    return delays
 
 
 def _calls(carrier: Carrier, given: dict[str, Any], text: Text, files: list[Media]) -> list[partial[Any]]:

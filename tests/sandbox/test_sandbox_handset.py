@@ -114,6 +114,13 @@ def test_no_wait_no_webhook_and_many_at_once(sandbox: Sandbox, omega: Listener) 
     assert len({hook.form["MessageSid"] for hook in omega.hooks}) == 1
 
 
+def test_one_text_overtakes_another_and_comes_twice(sandbox: Sandbox, omega: Listener) -> None:
+    assert say(sandbox, "first", after_ms=[400, 500])["webhook"] is None
+    say(sandbox, "second", after_ms=[0])
+    assert [hook.form["Body"] for hook in omega.wait_for(3)] == ["second", "first", "first"]
+    assert len({hook.form["MessageSid"] for hook in omega.hooks}) == 2
+
+
 def test_nobody_at_the_webhook(sandbox: Sandbox) -> None:
     assert say(sandbox, url="http://127.0.0.1:1/")["webhook"]["status"] is None
 
@@ -121,7 +128,7 @@ def test_nobody_at_the_webhook(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"from": "x"}, {"to": "x"}, {"body": ""}, {"body": 3}, {"media": "x"}, {"media": ["%"]}, {"wait": 1},
-     {"copies": 0}, {"sid": "x"}],
+     {"copies": 0}, {"after_ms": 3}, {"after_ms": [-1]}, {"sid": "x"}],
 )  # fmt: skip
 def test_nonsense_is_refused_with_a_sentence(sandbox: Sandbox, omega: Listener, change: dict[str, Any]) -> None:
     answer = sandbox.texts(**{"from": CLIENT, "to": US, "body": "x"} | change)
