@@ -6,23 +6,27 @@ import random
 import sys
 from pathlib import Path
 
-from chaos.run import Result, fire
+from chaos.plan import Shape
+from chaos.report import table
+from chaos.run import fire
 from chaos.system import Failed, System
 
-_SHOWN = 8
+REACH, REACH_SECONDS, REACH_CLIENTS = 10_000, 240.0, 400
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same load and the same faults")
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long it burns (300)")
+    parser.add_argument("--seconds", type=float, default=None, help="how long it burns (300)")
     parser.add_argument("--rate", type=float, default=30.0, help="acts a second (30)")
+    parser.add_argument("--reach", action="store_true", help=f"{REACH} sends, as many texts in, a kill every 2 s")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     home = Path(os.environ.get("OMEGA_HOME") or ".omega") / "chaos"
+    print(f"seed {seed}", flush=True)
     try:
         with System(home) as system:
-            result = fire(system, seed=seed, seconds=min(given.seconds, 3600.0), rate=given.rate)
+            result = fire(system, seed=seed, shape=_shape(given), rounds=1 if given.reach else 2)
     except Failed as error:
         print(f"The run with seed {seed} could not be finished: {error}", file=sys.stderr)
         return 2
@@ -30,19 +34,10 @@ def main() -> int:
     return 0 if result.is_well else 1
 
 
-def table(result: Result) -> str:
-    """The run for people: what was done, and each promise with how often it was broken."""
-    lines = [
-        f"seed {result.seed}: {result.sent} sends, {result.heard} incoming texts, {len(result.faults)} faults;"
-        f" quiet after {result.settled_in:.0f} s",
-        "",
-    ]
-    for name, broken in result.broken.items():
-        lines.append(f"{name:<28}{len(broken):>6}")
-        lines += [f"    {sentence}" for sentence in broken[:_SHOWN]]
-    if not result.is_well:
-        lines += ["", "The faults:", *result.faults, "", f"Again: make chaos SEED={result.seed}"]
-    return "\n".join(lines)
+def _shape(given: argparse.Namespace) -> Shape:
+    if given.reach:
+        return Shape(min(given.seconds or REACH_SECONDS, 3600.0), given.rate, REACH_CLIENTS, REACH)
+    return Shape(min(given.seconds or 300.0, 3600.0), given.rate)
 
 
 if __name__ == "__main__":

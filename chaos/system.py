@@ -1,6 +1,7 @@
 """omega as `make run` runs it, in a home of its own: what supervises it in production heals it here."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,8 +19,10 @@ import redis
 import urllib3
 from psycopg.rows import dict_row
 
+from chaos.disk import Disk
 from omega_project.lib.embedded import processes
-from tools import probes, programs
+from tools import demo, probes, programs
+from tools.supervisor import kill_session
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
@@ -28,24 +32,56 @@ class Failed(Exception):
     """The run cannot go on; the message says why in a sentence."""
 
 
+class LeftOut(Exception):
+    """A fault that this machine cannot have; the message says why."""
+
+
+class Extra:
+    """A program beside those of `make run`, ended by whoever started it."""
+
+    def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                words, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def end(self, sign: signal.Signals) -> None:
+        """Ask it, or force it; whatever is left after a moment is killed."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(sign)
+        try:
+            self._process.wait(15.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        kill_session(self._process.pid)
+        self._process.wait()
+
+
 class System:
     """The programs, by what run.json says of them at this moment."""
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
+        self.disk = Disk(self.home)
+        self._numbers = itertools.count(1)
         self.port, self.sandbox_port = probes.free_port(), probes.free_port()
         self.pool = urllib3.PoolManager(maxsize=32, retries=False)
         self._process: subprocess.Popen[bytes] | None = None
         self.facts: dict[str, Any] = {}
 
     def __enter__(self) -> "System":
+        self.disk.unmount()
         shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        environment = kept | {
-            "OMEGA_HOME": str(self.home), "PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port),
-            "DEBUG": "true", "API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "3", "EMAIL_UNKNOWN_GRACE": "40",
-        }  # fmt: skip
+        for folder in (self.home, self.points):
+            folder.mkdir(parents=True)
+        self.disk.mount()
+        environment = self._given()
         with (self.home / "run.log").open("wb") as log:
             self._process = subprocess.Popen(
                 (sys.executable, "-m", "tools.run"), cwd=programs.ROOT, env=environment, stdin=subprocess.DEVNULL,
@@ -53,6 +89,7 @@ class System:
             )  # fmt: skip
         try:
             self._wait_for_facts()
+            self._remember_commits()
         except BaseException:
             self.stop()
             raise
@@ -67,6 +104,8 @@ class System:
         """End all of it, as Ctrl-C does; by force where that takes too long."""
         if self._process is None:
             return
+        self.disarm()
+        self.disk.free()
         self.cont_all()
         self._process.send_signal(signal.SIGINT)
         try:
@@ -76,6 +115,61 @@ class System:
                 processes.end(pid, ((signal.SIGKILL, 5.0),))
             self._process.kill()
             self._process.wait()
+        self.disk.unmount()
+
+    @property
+    def points(self) -> Path:
+        """Where a named point is armed for whichever process comes by it first (lib/failpoints.py)."""
+        return self.home / "points"
+
+    def arm(self, point: str, action: str) -> None:
+        part = self.points / f".{point}"
+        part.write_text(action)
+        part.rename(self.points / point)
+
+    def disarm(self, point: str = "*") -> None:
+        for file in self.points.glob(point):
+            file.unlink(missing_ok=True)
+
+    def _given(self) -> dict[str, str]:
+        """The environment that `make run` gets; it makes the rest of it."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return kept | {
+            "OMEGA_HOME": str(self.home), "PORT": str(self.port), "SANDBOX_PORT": str(self.sandbox_port),
+            "DEBUG": "true", "API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "3", "EMAIL_UNKNOWN_GRACE": "40",
+            "FAILPOINTS": f"@{self.points}",
+        }  # fmt: skip
+
+    def extra(
+        self, words: Sequence[str], more: Mapping[str, str] | None = None, *, folder: Path = programs.ROOT
+    ) -> Extra:
+        """Start a program beside the others, with their environment and `more`, in a folder of code."""
+        environment = self._given()
+        demo.complete(environment, self.home, self.port, self.sandbox_port)
+        demo.bypass_proxies(environment)
+        environment |= {"DATABASE_URL": self.facts["database_url"], "REDIS_URL": self.facts["redis_url"]}
+        environment |= {"DJANGO_SETTINGS_MODULE": "omega_project.settings", "PYTHONUNBUFFERED": "1"}
+        log = self.home / "logs" / f"extra-{next(self._numbers)}.log"
+        return Extra(words, folder, environment | dict(more or {}), log)
+
+    def _remember_commits(self) -> None:
+        """Let PostgreSQL keep the time of each commit: whether a STOP came before a claim is decided by that."""
+        superuser = self.facts["database_url"].replace("://omega@", "://postgres@", 1)
+        with psycopg.connect(superuser, autocommit=True, connect_timeout=10) as line:
+            line.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+        for pid in self.pids("postgres"):
+            self.signal(pid, signal.SIGINT)
+        ends = time.monotonic() + READY_SECONDS
+        while not self._keeps_commits():
+            if time.monotonic() > ends:
+                raise Failed("PostgreSQL did not come back after its settings were changed.")
+            time.sleep(0.2)
+
+    def _keeps_commits(self) -> bool:
+        try:
+            return bool(self.rows("SHOW track_commit_timestamp")[0]["track_commit_timestamp"] == "on")
+        except psycopg.Error:
+            return False
 
     def _wait_for_facts(self) -> None:
         ends = time.monotonic() + READY_SECONDS
@@ -110,8 +204,13 @@ class System:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
 
+    def stop_process(self, pid: int) -> None:
+        """Stop a process of PostgreSQL's, and of nobody else's."""
+        if any("postgres" in word for word in processes.command_line(pid)):
+            self.signal(pid, signal.SIGSTOP)
+
     def cont_all(self) -> None:
-        for name in ("worker", "scheduler", "web"):
+        for name in ("worker", "scheduler", "web", "redis"):
             for pid in self.pids(name) if self.facts else []:
                 self.signal(pid, signal.SIGCONT)
 
