@@ -57,7 +57,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return None, Credential(key["id"], key["business_id"])
 
     def authenticate_header(self, request: Request) -> str:
-        return 'ApiKey realm="omega", header="X-API-KEY"'
+        return 'ApiKey realm="omega", header="X-API-KEY", Bearer realm="omega"'
 
 
 def _by_token(given: str) -> Credential:

@@ -13,13 +13,14 @@ from conversations import serializers as shapes
 from conversations.services import changes
 from omega_project.lib.api import pagination
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
-from omega_project.lib.api.errors import Gone, ParameterError, parameter_error
+from omega_project.lib.api.errors import Fault, Gone, ParameterError
 from omega_project.lib.api.fields import Query, QueryInt
+from omega_project.lib.api.pagination import FeedCursorText
 from omega_project.lib.api.rendering import dumps
 
 # How long a browser waits until it asks again; where there is more at once, hardly at all.
 RETRY_MS, AT_ONCE_MS = 1000, 10
-CursorText = Annotated[str, Field(max_length=512)]
+_HEADER = ("header", "Last-Event-ID")
 
 
 class AssignmentObject(BaseModel):
@@ -54,12 +55,12 @@ class ChangesAnswer(BaseModel):
 class ChangesQuery(Query):
     """Without `after`, from the oldest kept."""
 
-    after: Annotated[CursorText, Field(description="A `cursor` or `next_cursor`.")] | None = None
+    after: Annotated[FeedCursorText, Field(description="A `cursor` or `next_cursor`.")] | None = None
     limit: Annotated[QueryInt, Field(ge=1, le=500, description="Changes in an answer.")] = 100
 
 
 class EventsQuery(Query):
-    after: Annotated[CursorText, Field(description="As `Last-Event-ID`, which goes first.")] | None = None
+    after: Annotated[FeedCursorText, Field(description="As `Last-Event-ID`, which goes first.")] | None = None
 
 
 _RENDERERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -77,11 +78,11 @@ def _cursor(business_id: int, position: int) -> str:
     return pagination.encode(pagination.Cursor((position,), backwards=False), _scope(business_id))
 
 
-def _position(business_id: int, text: str | None) -> int | None:
+def _position(business_id: int, text: str | None, where: tuple[str, str] = ("query", "after")) -> int | None:
     try:
         cursor = pagination.decode(text, _scope(business_id))
     except ParameterError:
-        raise parameter_error("after", "is not a cursor of this feed", "query") from None
+        raise ParameterError([Fault(where, "is not a cursor of this feed")]) from None
     return int(cursor.key[0]) if cursor else None
 
 
@@ -140,7 +141,8 @@ class Changes(OmegaViewSet):
         errors=(403, 404, 410),
     )
     def stream(self, request: Request, given: Given, business_id: int) -> Any:
-        after = _position(business_id, request.headers.get("last-event-id") or given.query.after)
+        seen = request.headers.get("last-event-id")
+        after = _position(business_id, seen, _HEADER) if seen else _position(business_id, given.query.after)
         if after is None:
             after = changes.end(business_id)
         page = _read(business_id, after, 100)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
+from django.utils import timezone
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter
 
 from conversations import media_links
@@ -18,6 +19,7 @@ StatusName = Literal[
     "canceled", "received",
 ]  # fmt: skip
 _PREVIEW = 140
+_AWAKE = ("open", "pending", "closed")
 TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
@@ -239,20 +241,25 @@ class Between(PageQuery):
 
     @classmethod
     def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
-        return [
-            (name, f"{after} is later than {before}")
-            for after, before in (("updated_after", "updated_before"), ("created_after", "created_before"))
-            if reversed_range(given.get(after), given.get(before))
-            for name in (after, before)
-        ]
+        return reversed_range(given, "updated_after", "updated_before") + reversed_range(
+            given, "created_after", "created_before"
+        )
 
 
-def reversed_range(after: Any, before: Any) -> bool:
-    """True where both are times and the first is later than the second."""
+def reversed_range(given: dict[str, Any], after: str, before: str) -> list[tuple[str, str]]:
+    """A fault of both fields where both are times and the first is later than the second."""
+    first, last = time_of(given.get(after)), time_of(given.get(before))
+    if first is None or last is None or first <= last:
+        return []
+    return [(name, f"{after} is later than {before}") for name in (after, before)]
+
+
+def time_of(value: Any) -> datetime | None:
+    """The time that a caller gave; None where it is none, which is a fault of its own."""
     try:
-        return TIME.validate_python(after) > TIME.validate_python(before)
+        return TIME.validate_python(value)
     except ValueError:
-        return False
+        return None
 
 
 Sort = Literal["-last_message_at", "last_message_at", "-created_at", "unread_first"]
@@ -347,6 +354,17 @@ class StatusChange(Body):
     status: ConversationStatus
     snoozed_until: Time | None = None
 
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        until = given.get("snoozed_until")
+        if given.get("status") == "snoozed":
+            at = time_of(until)
+            if until is None or (at is not None and at <= timezone.now()):
+                return [("snoozed_until", "must be a time in the future for the status snoozed")]
+        elif given.get("status") in _AWAKE and until is not None:
+            return [("snoozed_until", "goes with the status snoozed only")]
+        return []
+
 
 class ReadStatus(Body):
     is_read: Flag
@@ -355,6 +373,10 @@ class ReadStatus(Body):
     direction: DirectionName | None = None
     before: Time | None = None
     after: Time | None = None
+
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        return reversed_range(given, "after", "before")
 
 
 class ReadStatusAnswer(BaseModel):

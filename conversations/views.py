@@ -92,7 +92,7 @@ class Conversations(OmegaViewSet):
         tags=["businesses"],
         body=shapes.OpenConversation,
         answers={200: shapes.Conversation, 201: shapes.Conversation},
-        errors=(403, 404),
+        errors=(403, 404, 409),
     )
     def open(self, request: Request, given: Given, business_id: int, client_id: int) -> Response:
         body: shapes.OpenConversation = given.body

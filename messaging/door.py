@@ -172,12 +172,11 @@ class Door(OmegaViewSet):
         header = parsing.idempotency_key(request, faults)
         if not isinstance(value, dict):
             faults.append(Fault(["body"], "must be a JSON object, or a list of 1 to 100 of them"))
-        if faults:
             raise ParameterError(faults)
-        return self._one(request, value, header)
+        return self._one(request, value, header, faults)
 
-    def _one(self, request: Request, value: dict[str, Any], header: str | None) -> Response:
-        work, status, given = _work(request, value, header)
+    def _one(self, request: Request, value: dict[str, Any], header: str | None, faults: list[Fault]) -> Response:
+        work, status, given = _work(request, value, header, faults)
         if isinstance(work, sending.Draft):
             if given.body.dry_run:
                 return Response(dry_run(sending.decide(work)))
@@ -226,9 +225,11 @@ def _error(index: int, error: ApiError) -> dict[str, Any]:
     return {"index": index, "status": error.status, **error.body()}
 
 
-def _work(request: Request, value: Any, header: str | None) -> tuple[batches.Work, int, Given]:
+def _work(
+    request: Request, value: Any, header: str | None, faults: list[Fault] | None = None
+) -> tuple[batches.Work, int, Given]:
     """What a row asks for, checked: a text to queue, or a call that records; and the status of its answer."""
-    given = _checked(value, header)
+    given = _checked(value, header, faults)
     caller(request).require_business(given.body.business_id)
     staff_id = caller(request).staff_id
     work = _WORK[type(given.body)](given, staff_id)
@@ -239,27 +240,44 @@ def _record(given: recording.Record) -> Callable[[], sending.Accepted]:
     return lambda: recording.record_message(given)
 
 
-def _checked(value: Any, header: str | None) -> Given:
+def _checked(value: Any, header: str | None, others: list[Fault] | None) -> Given:
+    """The message, or its faults and `others`. A row of a list (`others` None) has its own request_id or the list's."""
+    faults = list(others or [])
     if not isinstance(value, dict):
         raise ParameterError([Fault(["body"], "must be a JSON object")])
     shape = SHAPES.get((str(value.get("channel")), str(value.get("action"))))
     if shape is None:
-        raise ParameterError(_which(value))
+        raise ParameterError([*faults, *_which(value)])
     given = Given()
     given.raw = value
-    given.body = parsing.validated(shape, value)
-    given.request_id = given.body.request_id or header
-    if header and given.body.request_id and "." not in header and header != given.body.request_id:
-        raise ParameterError([Fault(["header", "Idempotency-Key"], "differs from the body's request_id")])
+    given.body = parsing.checked(shape, value, "body", faults)
+    in_body = getattr(given.body, "request_id", None)
+    given.request_id = in_body or header
+    if others is not None and header and in_body and header != in_body:
+        faults.append(Fault(["header", "Idempotency-Key"], "differs from the body's request_id"))
+    if faults:
+        raise ParameterError(faults)
     return given
 
 
+class _Whatever(BaseModel):
+    """What a message of any channel has."""
+
+    business_id: Id
+
+
 def _which(value: dict[str, Any]) -> list[Fault]:
-    channels = sorted({channel for channel, _ in SHAPES})
-    if value.get("channel") not in channels:
-        return [Fault(["body", "channel"], f"must be one of {', '.join(channels)}")]
-    actions = [action for channel, action in SHAPES if channel == value["channel"]]
-    return [Fault(["body", "action"], f"must be {' or '.join(actions)} for this channel")]
+    """The faults of a message that no shape can be found for."""
+    channels, faults = sorted({channel for channel, _ in SHAPES}), list[Fault]()
+    actions, ending = ["send", "record"], ""
+    if value.get("channel") in channels:
+        actions, ending = [action for channel, action in SHAPES if channel == value["channel"]], " for this channel"
+    else:
+        faults.append(Fault(["body", "channel"], f"must be one of {', '.join(channels)}"))
+    if value.get("action") not in actions:
+        faults.append(Fault(["body", "action"], f"must be {' or '.join(actions)}{ending}"))
+    parsing.checked(_Whatever, value, "body", faults)
+    return faults
 
 
 def _note(given: Given, staff_id: int | None) -> Callable[[], sending.Accepted]:

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from conversations.serializers import ChannelName, DirectionName, Message, MessageBase, StatusName
+from conversations.serializers import ChannelName, DirectionName, Message, MessageBase, StatusName, reversed_range
 from conversations.services.calls import ProvidersWord
 from omega_project.lib.api.fields import Body, Flag, Id, Metadata, Phone, RequestId, ShortText, Text, Time, Url
 
 Priority = Literal["high", "normal", "bulk"]
-OutboundStatus = Literal[
-    "queued", "sending", "sent", "delivered", "read", "failed", "undelivered", "blocked", "canceled"
+RecordedStatus = Literal[
+    "received", "queued", "sending", "sent", "delivered", "read", "failed", "undelivered", "blocked", "canceled"
 ]
 
 
@@ -67,7 +67,7 @@ class Record(Addressed):
     """A message that went or came by another way, whatever its channel."""
 
     direction: Literal["inbound", "outbound"] = "outbound"
-    status: OutboundStatus | Literal["received"] | None = None
+    status: RecordedStatus | None = None
     location_id: Id | None = None
     staff_id: Id | None = None
     provider: Annotated[Text, Field(pattern=r"^[a-z0-9_-]{1,32}$")] | None = None
@@ -205,11 +205,9 @@ class Retry(Body):
     dry_run: Flag = False
     force: Flag = False
 
-    @model_validator(mode="after")
-    def _ordered(self) -> "Retry":
-        if self.failed_after and self.failed_before and self.failed_after > self.failed_before:
-            raise ValueError("has failed_after later than failed_before")
-        return self
+    @classmethod
+    def missing(cls, given: dict[str, Any]) -> list[tuple[str, str]]:
+        return reversed_range(given, "failed_after", "failed_before")
 
 
 class Skipped(BaseModel):

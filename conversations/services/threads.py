@@ -89,11 +89,15 @@ def ensure_conversation(
 def create_or_retrieve(
     *, business_id: int, client_id: int, location_id: int | None, assigned_to: int | None, actor_id: int | None
 ) -> tuple[int, bool]:
-    """As `ensure_conversation`; a new one that is given an owner says so in its history."""
+    """As `ensure_conversation`; a new one that is given an owner says so in its history.
+
+    409 `staff_unavailable` where a new one's owner is inactive or offline.
+    """
 
     def work() -> tuple[int, bool]:
         found = ensure_conversation(business_id=business_id, client_id=client_id, location_id=location_id)
         if found[1] and assigned_to is not None:
+            _require_assignable(business_id, assigned_to, force=False)
             conversation = Conversation.objects.select_for_update().get(pk=found[0])
             _assign(conversation, assigned_to, actor_id, forced=False)
         return found

@@ -84,7 +84,8 @@ _COLUMNS = """
 """
 _APPEND = """
 WITH input AS MATERIALIZED (
-    SELECT row_number() OVER () - 1 AS ord, nextval('conversations_message_id_seq') AS new_id, x.*
+    SELECT row_number() OVER () - 1 AS ord, nextval('conversations_message_id_seq') AS new_id,
+        clock_timestamp() AS now, x.*
     FROM (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS y({columns}) LIMIT {most}) x
 ), {gate}
 ins AS (
@@ -97,8 +98,8 @@ ins AS (
         request_id, decode(request_hash, 'hex'), body, subject, html, from_address, to_address, cc, bcc, staff_id,
         sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
         media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
-        LEAST(created_at, clock_timestamp()), sent_at, delivered_at, decision, metadata, call
-    FROM input {where_gate}
+        LEAST(created_at, now), sent_at, delivered_at, decision, metadata, call
+    FROM input {where_gate} {by_key}
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
         is_read
@@ -113,7 +114,8 @@ summary AS (
         COALESCE(array_agg(DISTINCT channel) FILTER (WHERE channel IN ('sms', 'email', 'voice')), '{{}}') AS channels,
         (array_agg(sender_id ORDER BY id DESC) FILTER (WHERE channel = 'sms' AND sender_id IS NOT NULL))[1] AS sender_id
     FROM (SELECT ins.*, input.counts FROM ins JOIN input ON input.new_id = ins.id) told GROUP BY conversation_id
-), kept AS (
+), {locked}
+kept AS (
     UPDATE conversations_conversation c SET
         last_message_id = CASE WHEN c.last_message_id IS NULL OR s.last_at >= c.last_message_at
             THEN COALESCE(s.last_id, c.last_message_id) ELSE c.last_message_id END,
@@ -131,17 +133,29 @@ summary AS (
         snoozed_until = CASE WHEN s.words > 0 THEN NULL ELSE c.snoozed_until END,
         closed_at = CASE WHEN s.words > 0 THEN NULL ELSE c.closed_at END,
         updated_at = clock_timestamp()
-    FROM summary s WHERE c.id = s.conversation_id AND c.id = ANY(%(threads)s::bigint[])
+    FROM {summary} s WHERE c.id = s.conversation_id AND c.id = ANY(%(threads)s::bigint[])
 )
 SELECT input.ord, ins.id, ins.conversation_id, ins.client_id, ins.accepted_status, ins.segments, ins.created_at
 FROM ins JOIN input ON input.new_id = ins.id
 """
 
+# Many rows take the keys of their requests in one order, and then their threads in one order, as a single row takes its
+# one key and its one thread: whatever crosses, nobody waits for who waits for them.
+_BY_KEY = "ORDER BY request_id"
+_LOCKED = """locked AS MATERIALIZED (
+    SELECT id FROM conversations_conversation
+    WHERE id = ANY(%(threads)s::bigint[]) AND (SELECT count(*) FROM ins) > 0 ORDER BY id FOR NO KEY UPDATE
+),"""
+_LOCKED_SUMMARY = "(SELECT told.* FROM locked JOIN summary told ON told.conversation_id = locked.id)"
+
 
 @functools.lru_cache(maxsize=32)
-def _statement(gate: str, beside: str, most: int) -> str:
+def _statement(gate: str, beside: str, most: int, *, is_one: bool) -> str:
     """`most` tells the planner how few rows the JSON holds; it would take it for a hundred."""
     return _APPEND.format(
+        by_key="" if is_one else _BY_KEY,
+        locked="" if is_one else _LOCKED,
+        summary="summary" if is_one else _LOCKED_SUMMARY,
         columns=_COLUMNS,
         gate=f"gate AS ({gate})," if gate else "",
         where_gate="WHERE EXISTS (SELECT 1 FROM gate)" if gate else "",
@@ -182,10 +196,11 @@ def append_messages(
     threads = list({row.conversation_id for row in rows})
     params: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "threads": threads}
     further = "".join(f"beside_{place} AS ({one}), " for place, one in enumerate(beside))
+    is_one = len(rows) == 1
     if gate is None:
-        found = sql.rows(_statement("", further, 1 if len(rows) == 1 else 100_000), params)
+        found = sql.rows(_statement("", further, 1 if is_one else 100_000, is_one=is_one), params)
     else:
-        found = sql.rows(_statement(gate.sql, further + gate.beside, 100), params | gate.params)
+        found = sql.rows(_statement(gate.sql, further + gate.beside, 100, is_one=is_one), params | gate.params)
     for row in found:
         MESSAGES.labels(rows[row["ord"]].channel, rows[row["ord"]].direction, row["accepted_status"]).inc()
     return {row["ord"]: row for row in found}

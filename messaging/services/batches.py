@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from conversations.models import Message
-from conversations.services.timeline import NewMessage
 from messaging.services import parties, sending, wakeup
-from messaging.services.sending import Accepted, Content, Decision, Draft
+from messaging.services.sending import Accepted, Decision, Draft
 from omega_project.lib import sql
 from omega_project.lib.api.errors import ApiError
 
@@ -74,23 +72,13 @@ def _flush(run: list[_Plain], results: list[Result | None]) -> None:
     if not run:
         return
     messages = [sending.row_of(plain.draft, plain.decision) for plain in run]
-    threads = sorted({message.conversation_id for message in messages})
     contents = [plain.decision.content for plain in run]
-    stored = sql.in_transaction(lambda: _append(threads, messages, contents))
+    stored = sql.retried(lambda: sending.append(messages, contents))
     for place, (plain, message) in enumerate(zip(run, messages, strict=True)):
         results[plain.place] = _answer(plain.draft, message.request_id, stored.get(place))
     for priority in {m.priority for m in messages if m.status == Message.Status.QUEUED}:
         wakeup.wake_dispatch(priority)
     run.clear()
-
-
-_LOCK = "SELECT id FROM conversations_conversation WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-
-
-def _append(threads: list[int], messages: list[NewMessage], contents: list[Content]) -> dict[int, dict[str, Any]]:
-    """Append behind the threads' locks, taken in one order: two batches that cross do not deadlock."""
-    sql.rows(_LOCK, {"ids": threads})
-    return sending.append(messages, contents)
 
 
 def _answer(draft: Draft, request_id: str, stored: dict[str, int | str] | None) -> Result:

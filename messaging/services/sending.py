@@ -117,7 +117,8 @@ def queue_message(draft: Draft) -> Accepted:
     try:
         decision = decide(draft)
         if is_simple(draft, decision):
-            return _store(draft, decision)
+            # A list that holds the thread may wait for this request's key meanwhile: then it is tried again.
+            return sql.retried(lambda: _store(draft, decision))
         return sql.in_transaction(lambda: _store(draft, _with_thread(draft, decision)))
     except ApiError:
         again = _answered_before(draft)

@@ -126,7 +126,7 @@ def test_events_for_a_browser(studio):
     assert "event: message.created\ndata: {" in told
     assert f'"id":{sent["message_id"]}' in told
     assert told.startswith("retry: 1000\n")
-    assert call("GET", path, key=studio.key, Last_Event_ID="nonsense").faulty == {"query.after"}
+    assert call("GET", path, key=studio.key, Last_Event_ID="nonsense").faulty == {"header.Last-Event-ID"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -129,7 +129,7 @@ def _parse(
     given, faults = Given(), list[Fault]()
     ids = {n: v if n in path_text else parsing.path_id(n, v, faults) for n, v in path.items()}
     if query is not None:
-        values = parsing.query_values(request.GET, query)
+        values = parsing.query_values(request.GET, query, faults)
         given.query = parsing.checked(query, values, "query", faults)
     if body is not None:
         _parse_body(request, given, body, faults)

@@ -6,13 +6,14 @@ altered, or taken from another list, another business or another sort, is a 422 
 
 import base64
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
 from django.conf import settings
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from rest_framework.request import Request
 
 from omega_project.lib.api.errors import parameter_error
@@ -22,10 +23,40 @@ PAGE_SIZE = 25
 _SIGNATURE_BYTES = 12
 
 
+def _raw(text: str) -> bytes:
+    """The bytes of a cursor; ValueError where they were not written by `encode`, bit for bit."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _text(raw) != text:  # base64 leaves the last bits over, and Python's skips signs that it does not know
+        raise ValueError
+    return raw
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _looks_right(what: str) -> Callable[[str], str]:
+    """A check that needs no signature's scope: it finds what never was a cursor together with the other faults."""
+
+    def check(text: str) -> str:
+        try:
+            if text and not isinstance(orjson.loads(_raw(text)[_SIGNATURE_BYTES:]), list):
+                raise ValueError
+        except ValueError:
+            raise ValueError(f"is not a cursor of this {what}") from None
+        return text
+
+    return check
+
+
+CursorText = Annotated[str, Field(max_length=512), AfterValidator(_looks_right("list"))]
+FeedCursorText = Annotated[str, Field(max_length=512), AfterValidator(_looks_right("feed"))]
+
+
 class PageQuery(Query):
     """What every list takes."""
 
-    cursor: Annotated[str, Field(max_length=512)] | None = None
+    cursor: CursorText | None = None
     page_size: Annotated[QueryInt, Field(ge=1, le=100)] = PAGE_SIZE
     include_total: bool = False
 
@@ -40,7 +71,7 @@ class Cursor:
 
 def encode(cursor: Cursor, scope: str) -> str:
     payload = orjson.dumps([*cursor.key, int(cursor.backwards)])
-    return base64.urlsafe_b64encode(_signature(payload, scope) + payload).decode().rstrip("=")
+    return _text(_signature(payload, scope) + payload)
 
 
 def decode(text: str | None, scope: str) -> Cursor | None:
@@ -48,7 +79,7 @@ def decode(text: str | None, scope: str) -> Cursor | None:
     if not text:
         return None
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        raw = _raw(text)
         signature, payload = raw[:_SIGNATURE_BYTES], raw[_SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, _signature(payload, scope)):
             raise ValueError

@@ -19,6 +19,7 @@ from omega_project.lib.api.fields import BIGINT_MAX
 M = TypeVar("M", bound=BaseModel)
 _CHUNK = 256 * 1024
 _DIGITS = re.compile(r"^\d{1,19}\Z", re.ASCII)
+_ONE = re.compile(r"\b1 (character|item)s\b")
 
 # pydantic's error type to our sentence; `{...}` are its context values.
 _SENTENCES = {
@@ -48,6 +49,7 @@ _SENTENCES = {
     "datetime_from_date_parsing": "must be an RFC 3339 time, such as 2026-03-01T09:30:00Z",
     "datetime_parsing": "must be an RFC 3339 time, such as 2026-03-01T09:30:00Z",
     "string_unicode": "must be valid Unicode text",
+    "string_pattern_mismatch": "must match {pattern}",
 }
 
 
@@ -168,23 +170,22 @@ def _sentence(item: ErrorDetails) -> str:
     if kind in {"too_long", "too_short"} and isinstance(item["input"], str):
         kind = f"string_{kind}"
     template = _SENTENCES.get(kind)
-    return str(template.format(**context) if template else item["msg"])
+    return _ONE.sub(r"1 \1", template.format(**context)) if template else str(item["msg"])
 
 
-def query_values(query: QueryDict, model: type[BaseModel]) -> dict[str, Any]:
-    """The query string for `model`: lists where the model wants lists, else the one value."""
+def query_values(query: QueryDict, model: type[BaseModel], faults: list[Fault]) -> dict[str, Any]:
+    """The query string for `model`: lists where the model wants lists, else the one value; a second is a fault."""
     values: dict[str, Any] = {}
     for own_name, field in model.model_fields.items():
         name = field.alias or own_name
         if name not in query:
             continue
         given = query.getlist(name)
-        values[name] = given if "list" in str(field.annotation) else _single(given)
+        is_list = "list" in str(field.annotation)
+        values[name] = given if is_list else given[0]
+        if len(given) > 1 and not is_list:
+            faults.append(Fault(["query", name], "is given more than once"))
     return values
-
-
-def _single(given: list[str]) -> Any:
-    return given[0] if len(given) == 1 else given
 
 
 def path_id(name: str, value: str, faults: list[Fault]) -> int:
