@@ -17,7 +17,7 @@ from tests.support.processes import Omega, Place, forget_migrated, lasting_place
 
 _users: list[IO[str]] = []
 # The migrations that write what carriers' codes and clients' words mean.
-VOCABULARIES = ("0002_vocabulary", "0006_mail_vocabulary")
+VOCABULARIES = ("0002_vocabulary", "0006_mail_vocabulary", "0009_retry_rules")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Business, Channel, Client, ConsentState, Sender
+from accounts.models import Business, Channel, Client, ConsentState, ProviderAccount, Sender
 from accounts.querysets import TenantQuerySet
 from conversations.models import Message
 
@@ -195,12 +195,74 @@ class CarrierCode(models.Model):
     code = models.CharField(max_length=32)
     handling = models.CharField(max_length=16, choices=Handling.choices)
     meaning = models.CharField(max_length=255, help_text="A sentence that a support person understands.")
+    is_account_wide = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="It speaks of the whole account: after a run of them its messages wait.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "code"], name="carrier_code_once")]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.code}: {self.meaning}"
+
+
+class RetryRule(models.Model):
+    """How often and when a message is tried again after a fault of one class (providers.md, 1): data, not code."""
+
+    class FaultClass(models.TextChoices):
+        RETRY = "retry", "Try again with back-off"
+        RETRY_ONCE = "retry_once", "Try again once"
+        PERMANENT = "permanent", "Never try this message again"
+        CONFIGURATION = "configuration", "Our set-up is wrong"
+        OPTED_OUT = "opted_out", "The recipient said stop"
+        AMBIGUOUS = "ambiguous", "Nobody knows whether it was taken: asked first"
+
+    fault_class = models.CharField(max_length=16, choices=FaultClass.choices, unique=True)
+    waits = ArrayField(
+        models.PositiveIntegerField(), default=list, blank=True, size=12,
+        help_text="Seconds before each further try, separated by commas; empty: none.",
+    )  # fmt: skip
+    alerts = models.BooleanField(default=False, help_text="Whether somebody has to know at once.")
+
+    def __str__(self) -> str:
+        return self.get_fault_class_display()
+
+
+class Circuit(models.Model):
+    """Whether an account at a provider takes messages at all: shut after a run of faults, then tried by a few.
+
+    Made at an account's first fault. `account` is a business's own; without one it is the platform's.
+    """
+
+    class State(models.TextChoices):
+        CLOSED = "closed", "Working"
+        OPEN = "open", "Shut: its messages wait"
+        HALF_OPEN = "half_open", "Being tried"
+
+    provider = models.CharField(max_length=32)
+    account = models.ForeignKey(
+        ProviderAccount, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
+    state = models.CharField(max_length=9, choices=State.choices, default=State.CLOSED)
+    failures = models.PositiveIntegerField(default=0, help_text="Faults since the last message that it took.")
+    trials = models.PositiveSmallIntegerField(default=0, help_text="Trials that failed since it was shut.")
+    opened_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField()
+    probe_at = models.DateTimeField(null=True, blank=True, help_text="When the next few messages try it.")
+    code = models.CharField(max_length=64, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            # Read at each claim; NULL is the platform's one account.
+            models.UniqueConstraint(fields=["provider", "account"], name="circuit_once", nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}, {self.account or 'the platform'}"
 
 
 class SenderBudget(models.Model):

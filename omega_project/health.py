@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from messaging.services import circuits
 from omega_project import heartbeat
 from omega_project.lib import jobs, sql
 from omega_project.lib.api.endpoints import OmegaViewSet
@@ -23,9 +24,14 @@ from omega_project.lib.api.errors import Unavailable
 OVERDUE_SECONDS = 120
 
 _OLDEST_DUE = """
-SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)), 0)::float AS age FROM conversations_message
+SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)), 0)::float AS age FROM conversations_message m
 WHERE status = 'queued' AND due_at IS NOT NULL AND due_at <= clock_timestamp() AND attempts = 0
     AND business_id NOT IN (SELECT id FROM accounts_business WHERE status = 'suspended')
+    -- What waits for a shut account of a provider waits on purpose: `provider_accounts` tells of it.
+    AND NOT EXISTS (
+        SELECT 1 FROM messaging_circuit k WHERE k.state <> 'closed' AND k.provider = m.provider
+        AND COALESCE(k.account_id, 0) = COALESCE((SELECT p.id FROM accounts_provideraccount p
+            WHERE p.business_id = m.business_id AND p.provider = m.provider AND p.is_active), 0))
 """
 
 
@@ -35,10 +41,10 @@ class Alive(BaseModel):
 
 
 class Part(BaseModel):
-    """One part: `ok` with its figures, or `error` with a sentence."""
+    """One part: `ok` with its figures, `error` with a sentence, or `degraded`: to be looked at, and no 503."""
 
     model_config = ConfigDict(extra="allow")
-    status: Literal["ok", "error"]
+    status: Literal["ok", "degraded", "error"]
     error: str | None = None
 
 
@@ -61,6 +67,7 @@ class Ready(BaseModel):
     oldest_due_message: Part
     workers: Part
     scheduler: Part
+    provider_accounts: Part
 
 
 class Health(OmegaViewSet):
@@ -96,13 +103,16 @@ class Health(OmegaViewSet):
     @extend_schema(
         summary="Check every part",
         operation_id="health_ready",
-        description="Database, Redis, migrations, the oldest due message, workers and scheduler, each named.",
+        description=(
+            "Database, Redis, migrations, the oldest due message, workers and scheduler, each named. Accounts at "
+            "providers that take no messages at the moment make their part `degraded`, and the answer no 503."
+        ),
         tags=["health"],
         responses={200: Ready, 503: OpenApiResponse(Ready, description="A part is not well.")},
     )
     def ready(self, request: Request) -> Response:
         parts = {name: _asked(ask) for name, ask in PARTS.items()}
-        well = all(part["status"] == "ok" for part in parts.values())
+        well = all(part["status"] != "error" for part in parts.values())
         headers = {} if well else {"Retry-After": "2"}
         body = {"status": "ok" if well else "error", **parts}
         return Response(body, status=200 if well else 503, headers=headers)
@@ -156,6 +166,19 @@ def _scheduler() -> dict[str, Any]:
     return {"status": "error" if late else "ok", "last_beat_seconds_ago": age}
 
 
+def _provider_accounts() -> dict[str, Any]:
+    shut = [
+        {
+            "provider": row["provider"],
+            "account": "platform" if row["account_id"] is None else f"account {row['account_id']}",
+            "seconds": round(row["seconds"], 1),
+            "code": row["code"],
+        }
+        for row in circuits.shut()
+    ]
+    return {"status": "degraded" if shut else "ok", "shut": shut}
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "redis": _redis,
@@ -163,4 +186,5 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "oldest_due_message": _oldest_due,
     "workers": _workers,
     "scheduler": _scheduler,
+    "provider_accounts": _provider_accounts,
 }

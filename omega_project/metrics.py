@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rq import Queue
 from rq.job import Job
 
-from messaging.services import spool, wakeup
+from messaging.services import circuits, spool, wakeup
 from omega_project import heartbeat
 from omega_project.lib import jobs, metrics, sql
 from omega_project.lib.api.callers import caller
@@ -128,9 +128,16 @@ def _of_database() -> list[GaugeMetricFamily]:
         _gauge("omega_reconcile_behind_seconds", "How far the sender that is furthest behind was compared.",
                [], marks, "oldest"),
         _gauge("omega_reconcile_failing_senders", "Senders whose provider could not be asked.", [], marks, "failing"),
+        _of_circuits(),
         _gauge("omega_database_connections", "Connections to this database.", [], connections, "n"),
         _gauge("omega_database_connections_limit", "Connections that the server takes.", [], connections, "most"),
     ]  # fmt: skip
+
+
+def _of_circuits() -> GaugeMetricFamily:
+    shut = [row | {"account": row["account_id"] or "platform"} for row in circuits.shut()]
+    text = "Seconds since an account at a provider was shut: it failed again and again, and its messages wait."
+    return _gauge("omega_provider_shut_seconds", text, ["provider", "account"], shut, "seconds")
 
 
 def _of_outbox() -> list[GaugeMetricFamily]:

@@ -96,6 +96,7 @@ SIDEBAR: dict[str, Any] = {
             "Senders & keys",
             _model("Senders", "dialpad", "accounts", "sender"),
             _model("Provider accounts", "cell_tower", "accounts", "provideraccount"),
+            _model("Circuit breakers", "electrical_services", "messaging", "circuit"),
             _model("API keys", "key", "accounts", "apikey"),
             _model("Tokens", "token", "accounts", "accesstoken"),
         ),
@@ -103,6 +104,7 @@ SIDEBAR: dict[str, Any] = {
             "Vocabulary",
             _model("Consent keywords", "spellcheck", "messaging", "consentkeyword"),
             _model("Carrier codes", "menu_book", "messaging", "carriercode"),
+            _model("Retry rules", "replay", "messaging", "retryrule"),
             collapsible=True,
         ),
         _group(

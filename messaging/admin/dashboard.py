@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from conversations.models import Conversation, Message
 from messaging.admin.messages import FAILED
-from messaging.models import WebhookEvent
+from messaging.models import Circuit, WebhookEvent
 from omega_project.lib.admin import moment
 from omega_project.lib.reach import within_reach
 
@@ -38,6 +38,8 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["figures"] = [_unread(threads), _waiting(messages), _problems(messages)]
         if request.user.has_perm("messaging.view_webhookevent"):
             context["figures"].append(_failed_events())
+        if request.user.has_perm("messaging.view_circuit") and (accounts := _shut_accounts()):
+            context["figures"].append(accounts)
     return context
 
 
@@ -80,3 +82,11 @@ def _failed_events() -> Figure:
     sentence = "Look at their errors, mend the cause, replay." if count else "All that came in was understood."
     url = _list("messaging_webhookevent", "state=failed")
     return Figure("Failed webhook events", shown, sentence, "webhook", "warning" if count else "success", url)
+
+
+def _shut_accounts() -> Figure | None:
+    """A card only where there is something to see."""
+    count, shown = _counted(Circuit.objects.exclude(state=Circuit.State.CLOSED))
+    sentence = "They fail again and again: their messages wait, and a few try."
+    url = reverse("admin:messaging_circuit_changelist")
+    return Figure("Provider accounts shut", shown, sentence, "electrical_services", "danger", url) if count else None

@@ -1,11 +1,13 @@
 """Transport's own records, read only: attempts and the senders' budgets."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
-from messaging.models import Attempt, Email, ReportDay, ReportFigure, ReportWatermark, SenderBudget, Watermark
-from omega_project.lib.admin import ReadOnlyAdmin, moment
+from messaging.models import Attempt, Circuit, Email, ReportDay, ReportFigure, ReportWatermark, SenderBudget, Watermark
+from messaging.services import circuits
+from omega_project.lib.admin import PostAction, ReadOnlyAdmin, moment, tell
 
 
 @admin.register(Attempt)
@@ -44,6 +46,44 @@ class SenderBudgetAdmin(ReadOnlyAdmin):
     @display(description="refilled")
     def shown_at(self, obj: SenderBudget) -> str:
         return moment(obj.refilled_at)
+
+
+@admin.register(Circuit)
+class CircuitAdmin(ReadOnlyAdmin):
+    """Accounts at providers that failed, and whether each takes messages now."""
+
+    of_business = "account__business_id"
+    list_display = ("shown_account", "shown_state", "failures", "code", "reason", "shown_opened", "shown_probe")
+    list_select_related = ("account__business",)
+    list_filter = ("state",)
+    ordering = ("state", "-pk")
+    sortable_by = ()
+    post_actions = (PostAction("try_now", "Try it now", "bolt", "primary"),)
+
+    def post_actions_for(self, obj: Circuit) -> tuple[PostAction, ...]:
+        return () if obj.state == Circuit.State.CLOSED else self.post_actions
+
+    def try_now(self, request: HttpRequest, obj: Circuit) -> None:
+        """For who has mended it: the next few messages try the account at once."""
+        circuits.try_now(circuit_id=obj.pk)
+        self.log_change(request, obj, "Tried at once.")
+        tell(request, ["The next messages that are due try it. If one is taken, the rest follow."])
+
+    @display(description="account")
+    def shown_account(self, obj: Circuit) -> str:
+        return f"{obj.provider}, {obj.account.business if obj.account else 'the platform'}"
+
+    @display(description="state", label={"closed": "success", "open": "danger", "half_open": "warning"})
+    def shown_state(self, obj: Circuit) -> tuple[str, str]:
+        return obj.state, obj.get_state_display()
+
+    @display(description="shut")
+    def shown_opened(self, obj: Circuit) -> str:
+        return moment(obj.opened_at)
+
+    @display(description="tried next")
+    def shown_probe(self, obj: Circuit) -> str:
+        return "-" if obj.state == Circuit.State.CLOSED else moment(obj.probe_at)
 
 
 @admin.register(Watermark)

@@ -12,7 +12,7 @@ from unfold.decorators import display
 
 from accounts.admin.businesses import OfBusinessAdmin
 from accounts.admin.filters import BusinessFilter
-from messaging.models import CarrierCode, ConsentKeyword, Template
+from messaging.models import CarrierCode, ConsentKeyword, RetryRule, Template
 from messaging.services import vocabulary
 from messaging.services.templates import variables_of
 from omega_project.lib.admin import OmegaAdmin
@@ -55,7 +55,7 @@ class ConsentKeywordAdmin(VocabularyAdmin):
 
 @admin.register(CarrierCode)
 class CarrierCodeAdmin(VocabularyAdmin):
-    list_display = ("code", "provider", "shown_handling", "meaning")
+    list_display = ("code", "provider", "shown_handling", "is_account_wide", "meaning")
     list_filter = ("handling", "provider")
     search_fields = ("code", "meaning")
     ordering = ("provider", "code")
@@ -72,6 +72,24 @@ class CarrierCodeAdmin(VocabularyAdmin):
     )
     def shown_handling(self, obj: CarrierCode) -> tuple[str, str]:
         return obj.handling, obj.get_handling_display()
+
+
+@admin.register(RetryRule)
+class RetryRuleAdmin(VocabularyAdmin):
+    """When a message is tried again after each class of fault."""
+
+    is_removable = False
+    list_display = ("fault_class", "shown_waits", "alerts")
+    ordering = ("pk",)
+    sortable_by = ()
+    readonly_fields = ("fault_class",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @display(description="tries again after")
+    def shown_waits(self, obj: RetryRule) -> str:
+        return ", ".join(f"{wait} s" for wait in obj.waits) or "never"
 
 
 class TemplateForm(forms.ModelForm):

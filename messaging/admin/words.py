@@ -93,6 +93,18 @@ def _thread(step: dict[str, Any]) -> str:
     return f"Written to {step['detail']['address']}; its conversation was found by {found}."
 
 
+_HOLDS = {
+    "business_suspended": "Waits: the business is suspended.",
+    "provider_account_unavailable": "Waits: the account at the provider takes no messages at the moment.",
+}
+
+
+def _hold(step: dict[str, Any]) -> str:
+    detail = step["detail"]
+    sentence = _HOLDS.get(detail["reason"], detail["reason"])
+    return f"{sentence} ({detail['provider']}, code {detail['code']})" if detail.get("code") else sentence
+
+
 _SAID: dict[str, Callable[[dict[str, Any]], str]] = {
     "consent": _consent,
     "sender": _sender,
@@ -100,6 +112,7 @@ _SAID: dict[str, Callable[[dict[str, Any]], str]] = {
     "timing": _timing,
     "attempt": _attempt,
     "thread": _thread,
+    "hold": _hold,
 }
 
 

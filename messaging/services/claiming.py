@@ -1,5 +1,6 @@
 """Claiming: which due messages go now. Consent, quiet hours, order, fairness and the sender's rate are decided here."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -17,6 +18,10 @@ from omega_project.lib.metrics import WAITS
 LEASE_SECONDS = 12
 # And so much longer where we carry the files up ourselves (providers.base.UPLOAD_SECONDS).
 UPLOAD_LEASE_SECONDS = 48
+# How long one that waits on a retry holds the next of its client back (delivery.md).
+HOLD_SECONDS = 300
+# So many senders' messages try a shut account at once.
+_TRIALS = 3
 
 _PROMOTE = """
 WITH due AS (
@@ -49,9 +54,25 @@ WITH RECURSIVE active AS (
         refilled_at = clock_timestamp()
     RETURNING sender_id, tokens
 )
-SELECT s.id AS sender_id, s.business_id, floor(l.tokens)::int AS tokens
+SELECT s.id AS sender_id, s.business_id, s.provider, p.id AS account_id, floor(l.tokens)::int AS tokens,
+    k.id AS circuit_id, COALESCE(k.state <> 'closed', false) AS is_shut,
+    -- Whoever edited the account means to have mended it.
+    COALESCE(k.probe_at <= clock_timestamp() OR p.updated_at > k.failed_at, false) AS may_try
 FROM active a JOIN accounts_sender s ON s.id = a.sender_id LEFT JOIN limited l ON l.sender_id = s.id
 JOIN accounts_business b ON b.id = s.business_id AND b.status = 'active'
+LEFT JOIN accounts_provideraccount p ON p.business_id = s.business_id AND p.provider = s.provider AND p.is_active
+LEFT JOIN messaging_circuit k ON k.provider = s.provider AND COALESCE(k.account_id, 0) = COALESCE(p.id, 0)
+    AND (k.failures > 0 OR k.state <> 'closed')
+"""
+# One worker at a time tries a shut account (services/circuits.py); one that dies over it is not waited for.
+_TRY = """
+UPDATE messaging_circuit k SET state = 'half_open', probe_at = clock_timestamp() + make_interval(secs => %(lease)s::int)
+FROM (
+    SELECT c.id FROM messaging_circuit c LEFT JOIN accounts_provideraccount p ON p.id = c.account_id
+    WHERE c.id = ANY(%(ids)s::bigint[]) AND c.state <> 'closed'
+        AND (c.probe_at <= clock_timestamp() OR p.updated_at > c.failed_at)
+    ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+) due WHERE k.id = due.id RETURNING k.id
 """
 _CLAIM = """
 WITH quota AS (
@@ -66,7 +87,10 @@ WITH quota AS (
               SELECT 1 FROM conversations_message e
               WHERE e.conversation_id = m.conversation_id AND e.channel = m.channel AND e.position < m.position
                 AND e.status IN ('queued', 'sending', 'unknown') AND e.due_at IS NOT NULL
-                AND (e.hold_until IS NULL OR e.hold_until > clock_timestamp()))
+                AND (e.hold_until IS NULL OR e.hold_until > clock_timestamp())
+                -- Another sender's, whose account is shut, holds this one back no longer than a retry would.
+                AND NOT COALESCE(e.sender_id = ANY(%(shut)s::bigint[]) AND e.sender_id <> m.sender_id
+                    AND e.due_at < clock_timestamp() - make_interval(secs => %(hold)s::int), false))
         ORDER BY m.due_at, m.position LIMIT q.most FOR UPDATE SKIP LOCKED
     ) m
 ), picked AS (
@@ -85,6 +109,8 @@ WITH quota AS (
     JOIN conversations_message o ON o.id = k.id
     JOIN accounts_business b ON b.id = o.business_id
     JOIN accounts_client c ON c.id = o.client_id
+    LEFT JOIN accounts_provideraccount p
+        ON p.business_id = o.business_id AND p.provider = o.provider AND p.is_active
     LEFT JOIN messaging_consent t
         ON t.business_id = o.business_id AND t.channel = o.channel AND t.address = o.to_address
     CROSS JOIN LATERAL (SELECT CASE WHEN c.is_blocked THEN 'client_blocked'
@@ -98,7 +124,7 @@ WITH quota AS (
     RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
         m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
         b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now,
-        EXTRACT(EPOCH FROM clock_timestamp() - m.due_at)::float AS waited
+        EXTRACT(EPOCH FROM clock_timestamp() - m.due_at)::float AS waited, p.id AS account_id
 ), tried AS (
     INSERT INTO messaging_attempt (message_id, number, worker, started_at, outcome, code, detail, provider_message_id)
     SELECT id, attempts, %(worker)s, clock_timestamp(), 'started', '', '', '' FROM claimed WHERE status = 'sending'
@@ -140,6 +166,7 @@ class Claim:
     to_address: str
     body: str
     media_count: int = 0
+    account_id: int | None = None
 
 
 def promote_scheduled() -> int:
@@ -149,10 +176,14 @@ def promote_scheduled() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim took, and how many it set aside instead: blocked, or put back for quiet hours."""
+    """What a claim took, and how many it set aside instead: blocked, or put back for quiet hours.
+
+    `troubled` are the accounts of providers that had a fault since they took something (services/circuits.py).
+    """
 
     claims: list[Claim]
     set_aside: int
+    troubled: frozenset[tuple[str, int | None]] = frozenset()
 
 
 def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
@@ -166,10 +197,12 @@ def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str
 def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
     promote_scheduled()
     senders = sql.rows(_SENDERS)
-    limits = _limits(senders, room, in_flight, most)
+    limits = _limits([row for row in senders if not row["is_shut"]], room, in_flight, most)
+    limits |= _trials([row for row in senders if row["is_shut"] and row["may_try"]])
     if not limits:
         return Claimed([], 0)
     params = {
+        "shut": [row["sender_id"] for row in senders if row["is_shut"]], "hold": HOLD_SECONDS,
         "senders": list(limits), "limits": list(limits.values()), "room": room, "lease": LEASE_SECONDS,
         "worker": worker, "uploading": UPLOADING, "upload": UPLOAD_LEASE_SECONDS, "blocked": _BLOCKED,
     }  # fmt: skip
@@ -183,7 +216,8 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
     if taken:
         failpoints.hit("claim.before_commit")
     _tell_waits(taken)
-    return Claimed([as_claim(row) for row in taken], len(found) - len(taken))
+    troubled = frozenset((row["provider"], row["account_id"]) for row in senders if row["circuit_id"])
+    return Claimed([as_claim(row) for row in taken], len(found) - len(taken), troubled)
 
 
 def _tell_waits(taken: list[dict[str, Any]]) -> None:
@@ -204,6 +238,18 @@ def _limits(senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, in
             left = min(left, row["tokens"])
         if left > 0:
             limits[row["sender_id"]] = left
+    return limits
+
+
+def _trials(shut: list[dict[str, Any]]) -> dict[int, int]:
+    """One message each of a few senders, for each shut account that this worker is to try."""
+    ids = sorted({row["circuit_id"] for row in shut})
+    if not ids:
+        return {}
+    limits: dict[int, int] = {}
+    for taken in sql.rows(_TRY, {"ids": ids, "lease": LEASE_SECONDS}):
+        able = [row["sender_id"] for row in shut if row["circuit_id"] == taken["id"] and row["tokens"] != 0]
+        limits |= dict.fromkeys(random.sample(able, min(_TRIALS, len(able))), 1)
     return limits
 
 
@@ -245,4 +291,5 @@ def as_claim(row: dict[str, Any]) -> Claim:
         to_address=row["to_address"],
         body=row["body"],
         media_count=row["media_count"],
+        account_id=row.get("account_id"),
     )

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 
 from messaging.providers.base import Outcome, Provider, SendResult
-from messaging.services import carriers, claiming, handover, settling
+from messaging.services import carriers, circuits, claiming, handover, settling
 from messaging.services.prepared import NotReady, Prepared
 from omega_project.lib import failpoints, jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
@@ -46,6 +46,7 @@ class Drain:
         self.done: queue.SimpleQueue[Delivered] = queue.SimpleQueue()
         self.in_flight = 0
         self.by_business: Counter[int] = Counter()
+        self.troubled: frozenset[circuits.Key] = frozenset()
         self.pool = ThreadPoolExecutor(concurrency, thread_name_prefix="send")
 
     def run(self, seconds: float) -> bool:
@@ -69,6 +70,7 @@ class Drain:
             return 0
         claimed = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
         claimed_at = time.monotonic()
+        self.troubled = claimed.troubled
         for claim, ready in zip(claimed.claims, handover.prepare(claimed.claims), strict=True):
             self.in_flight += 1
             self.by_business[claim.business_id] += 1
@@ -106,7 +108,7 @@ class Drain:
     def _settle(self, finished: list[Delivered]) -> None:
         if not finished:
             return
-        settling.settle([(item.claim, item.result) for item in finished])
+        settling.settle([(item.claim, item.result) for item in finished], troubled=self.troubled)
         for item in finished:
             self.in_flight -= 1
             self.by_business[item.claim.business_id] -= 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from messaging.services import reply_tokens
+from messaging.services import circuits, reply_tokens
 from omega_project.lib import sql
 
 _EVENTS = """
@@ -15,7 +15,7 @@ SELECT number, started_at, finished_at, outcome, http_status, code, detail, prov
 FROM messaging_attempt WHERE message_id = %(id)s ORDER BY number
 """
 _BEGAN = """
-SELECT m.accepted_status, m.decision::text AS decision, b.status = 'suspended' AS suspended
+SELECT m.business_id, m.accepted_status, m.decision::text AS decision, b.status = 'suspended' AS suspended
 FROM conversations_message m JOIN accounts_business b ON b.id = m.business_id WHERE m.id = %(id)s
 """
 
@@ -28,11 +28,22 @@ def explain(message: dict[str, Any]) -> dict[str, Any]:
     began = sql.rows(_BEGAN, params)[0]
     attempts = sql.rows(_ATTEMPTS, params)
     decision = orjson.loads(began["decision"])
-    waits = began["suspended"] and message["status"] in {"queued", "scheduled"}
     return {
         "history": _history(message, began["accepted_status"], decision, sql.rows(_EVENTS, params), attempts),
-        "trace": [*_door(message, decision), *(_try(one) for one in attempts), *([_HELD] if waits else [])],
+        "trace": [*_door(message, decision), *(_try(one) for one in attempts), *_holds(message, began)],
     }
+
+
+def _holds(message: dict[str, Any], began: dict[str, Any]) -> list[dict[str, Any]]:
+    """What keeps it from going at the moment, besides its own time and its place in the queue."""
+    if message["status"] not in {"queued", "scheduled"}:
+        return []
+    holds = [_HELD] if began["suspended"] else []
+    shut = circuits.shut_for(business_id=began["business_id"], provider=message["provider"])
+    if shut is None:
+        return holds
+    detail = {"reason": "provider_account_unavailable", "provider": shut["provider"], "code": shut["code"] or None}
+    return [*holds, {"step": "hold", "at": shut["opened_at"], "result": "waiting", "detail": detail}]
 
 
 def _history(

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from conversations.models import Attachment
-from messaging.services import mail_rules, settling, wakeup
+from messaging.services import claiming, mail_rules, wakeup
 from omega_project.lib import sql
 
 # A mail whose files did not come by then is claimed all the same, and fails with a sentence.
@@ -63,7 +63,7 @@ def fetch(message_id: int, files: list[GivenFile]) -> None:
         if file.url
     )  # fmt: skip
     if waiting:
-        sql.rows(_WAIT, {"id": message_id, "hours": _LONGEST_WAIT_HOURS, "hold": settling.HOLD_SECONDS})
+        sql.rows(_WAIT, {"id": message_id, "hours": _LONGEST_WAIT_HOURS, "hold": claiming.HOLD_SECONDS})
     for one in waiting:
         wakeup.wake_media(one.pk)
 

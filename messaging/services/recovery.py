@@ -85,7 +85,7 @@ WHERE status = 'queued' AND due_at IS NOT NULL AND sender_id IS NULL RETURNING i
 
 def sweep() -> dict[str, int]:
     """Expire dead leases, promote the scheduled, look into unknown outcomes, wake dispatch; how many of each."""
-    lost = sql.rows(_EXPIRE, {"hold": settling.HOLD_SECONDS})
+    lost = sql.rows(_EXPIRE, {"hold": claiming.HOLD_SECONDS})
     promoted = claiming.promote_scheduled()
     sql.rows(_ORPHANS)
     asked = resolve_unknown()
@@ -179,7 +179,7 @@ def _still_to_wait(row: dict[str, Any]) -> float:
     if row["error_code"] == "worker_lost":
         return 0.0
     waited = (row["now"] - row["finished_at"]).total_seconds()
-    return float(settling.BACKOFF[min(row["attempts"], len(settling.BACKOFF)) - 1] - waited)
+    return float(settling.seconds_to_look(row["attempts"], row["attempts_allowed"]) - waited)
 
 
 def _not_ours_yet(row: dict[str, Any], found: list[Listed]) -> list[Listed]:

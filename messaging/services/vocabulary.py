@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from messaging.models import CarrierCode, ConsentKeyword
+from messaging.models import CarrierCode, ConsentKeyword, RetryRule
 
 _KEPT_SECONDS = 60.0
 _cache: dict[str, tuple[float, Any]] = {}
@@ -16,10 +16,19 @@ class Meaning(NamedTuple):
 
     handling: str
     sentence: str
+    is_account_wide: bool = False
+    is_written_down: bool = True
 
     @property
     def is_worth_retrying(self) -> bool:
-        return self.handling in {CarrierCode.Handling.RETRY, CarrierCode.Handling.RETRY_ONCE}
+        return bool(rule_of(self.handling).waits)
+
+
+class Rule(NamedTuple):
+    """When a message is tried again after a fault of one class: seconds before each further try."""
+
+    waits: tuple[int, ...] = ()
+    alerts: bool = False
 
 
 def _kept(name: str, load: Callable[[], Any]) -> Any:
@@ -38,13 +47,23 @@ def forget() -> None:
 def meaning_of(provider: str, code: str, detail: str = "") -> Meaning:
     """What the code means. One that nobody wrote down is never tried again by itself (providers.md, 1)."""
     codes = _kept(
-        "codes", lambda: {(c.provider, c.code): Meaning(c.handling, c.meaning) for c in CarrierCode.objects.all()}
+        "codes",
+        lambda: {
+            (c.provider, c.code): Meaning(c.handling, c.meaning, c.is_account_wide) for c in CarrierCode.objects.all()
+        },
     )
     found: Meaning | None = codes.get((provider, code))
     if found:
         return found
     sentence = f"The provider refused the message (code {code}){': ' + detail if detail else '.'}"
-    return Meaning(CarrierCode.Handling.PERMANENT, sentence)
+    return Meaning(CarrierCode.Handling.PERMANENT, sentence, is_written_down=False)
+
+
+def rule_of(fault_class: str) -> Rule:
+    """The rule of a class of faults; where nobody wrote one down, nothing is tried again."""
+    rules = _kept("rules", lambda: {r.fault_class: Rule(tuple(r.waits), r.alerts) for r in RetryRule.objects.all()})
+    found: Rule = rules.get(fault_class, Rule())
+    return found
 
 
 def keyword_in(body: str) -> str:

@@ -49,6 +49,10 @@ JOB_WAITS = Histogram(
     "omega_job_wait_seconds", "From when a job was queued until a worker took it.", ["queue"], buckets=_LONG_SECONDS,
     registry=_own,
 )  # fmt: skip
+CARRIER_ALERTS = Counter(
+    "omega_carrier_alerts", "Refusals that somebody has to know of: our set-up, or a code that nobody wrote down.",
+    ["provider", "code"], registry=_own,
+)  # fmt: skip
 
 
 def forget_processes_gone() -> None:

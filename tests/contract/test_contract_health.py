@@ -2,12 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 import yaml
 from django.db import OperationalError, connection
+from django.utils import timezone
 from openapi_spec_validator import validate
 
+from accounts.models import ProviderAccount
+from conversations.models import Message
+from messaging.models import Circuit
 from tests.contract.shapes import assert_error, assert_keys
 from tests.contract.world import a_studio, call, get, queue, statements
 
@@ -88,6 +93,28 @@ def test_health_ready_names_each_part():
     named = json.dumps(got.body).lower()
     for part in ("database", "redis", "migrations", "due", "workers", "scheduler"):
         assert part in named
+
+
+def test_a_shut_account_of_a_provider_is_named_and_no_reason_to_leave_service():
+    studio = a_studio()
+    account = ProviderAccount.objects.create(business_id=studio.id, provider="twilio", account_id="AC1", secrets=b"")
+    now = timezone.now()
+    Circuit.objects.create(
+        provider="twilio", account=account, state="open", failures=9, opened_at=now, failed_at=now,
+        probe_at=now, code="20003", reason="Authenticate, said for +14155550100",
+    )  # fmt: skip
+    old = queue(studio)
+    Message.objects.filter(pk=old["message_id"]).update(due_at=now - timedelta(hours=1))
+    got = get("/health/ready")
+    part = got["provider_accounts"]
+    assert part["status"] == "degraded"
+    assert part["shut"][0] | {"seconds": 0} == {
+        "provider": "twilio", "account": f"account {account.pk}", "seconds": 0, "code": "20003",
+    }  # fmt: skip
+    assert "+1415" not in got.raw.decode()
+    assert got["oldest_due_message"]["status"] == "ok", "it waits for the account, not for us"
+    holds = [step for step in get(f"/messages/{old['message_id']}", studio.key)["trace"] if step["step"] == "hold"]
+    assert holds[0]["detail"] == {"reason": "provider_account_unavailable", "provider": "twilio", "code": "20003"}
 
 
 def test_health_ready_is_503_while_the_database_is_away():

@@ -196,3 +196,15 @@ def test_two_retries_at_one_instant_are_one_send():
     assert first.retried == [message_id]
     assert second.matched == 0
     assert len(world.claim()) == 1
+
+
+def test_a_provider_that_gives_one_id_twice_spoils_nobody_elses_outcome():
+    owner = world.business()
+    ids = [world.text(owner, world.client(owner)) for _ in range(3)]
+    claims = {one.message_id: one for one in world.claim()}
+    sids = ["SMsame", "SMsame", "SMother"]
+    finished = [(claims[one], SendResult(Outcome.ACCEPTED, sid)) for one, sid in zip(ids, sids, strict=True)]
+    settling.settle(finished)
+    rows = [world.message(one) for one in ids]
+    assert {row.status for row in rows} == {"sent"}
+    assert [row.provider_message_id for row in rows] == ["SMsame", None, "SMother"]
