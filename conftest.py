@@ -57,20 +57,20 @@ def _write_vocabulary(app_config: AppConfig, **kwargs: object) -> None:
             import_module(f"messaging.migrations.{name}").forwards(apps, None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def place() -> Iterator[Place]:
-    """A migrated database, a Redis database and a folder for programs that run outside the tests."""
+    """A migrated database, a Redis database and a folder that no other test has."""
     with lasting_place(HOME) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def omega(place: Place) -> Iterator[Omega]:
+def omega() -> Iterator[Omega]:
     """All of omega, running, with the sandbox and the demo's businesses; for tests that break nothing.
 
-    A test that kills or reconfigures a program starts its own: see `tests.support.processes.Omega`.
+    A test that kills or reconfigures a program starts its own, in a place of its own.
     """
-    with Omega(place) as running:
+    with lasting_place(HOME) as place, Omega(place) as running:
         running.seed()
         running.start_all()
         yield running

@@ -6,18 +6,13 @@ from tests.journeys.scene import Scene
 from tests.settings import HOME
 from tests.support.processes import Omega, lasting_place
 
-
-@pytest.fixture(scope="session")
-def journey_place():
-    with lasting_place(HOME) as made:
-        yield made
+SETTINGS = {"API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "2", "EMAIL_UNKNOWN_GRACE": "4"}
 
 
-@pytest.fixture(scope="session")
-def running(journey_place):
-    with Omega(journey_place, API_RATE_LIMIT="off", RECONCILE_SECONDS="2", EMAIL_UNKNOWN_GRACE="4") as omega:
+@pytest.fixture(scope="package")
+def running():
+    with lasting_place(HOME) as place, Omega(place, **SETTINGS) as omega:
         scene = Scene(omega)
-        scene.flush_redis()
         omega.start_all()
         yield scene
 

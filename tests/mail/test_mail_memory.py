@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from tests.mail.letters import BOUNDARY, basic, form, raw_fields
-from tests.support.processes import Omega, wait_for
+from tests.settings import HOME
+from tests.support.processes import Omega, lasting_place, wait_for
 
 MIB = 1024 * 1024
 MOST = 200 * MIB
@@ -20,8 +21,8 @@ FILE = random.Random(1).randbytes(18 * MIB)
 
 
 @pytest.fixture(scope="module")
-def server(place):
-    with Omega(place) as running:
+def server():
+    with lasting_place(HOME) as place, Omega(place) as running:
         running.seed()
         with psycopg.connect(place.database_url, autocommit=True) as database:
             database.execute(
@@ -73,8 +74,8 @@ def peak(pid):
     return int(found[0].split()[1]) * 1024
 
 
-def arrived(place, subject):
-    with psycopg.connect(place.database_url) as database:
+def arrived(server, subject):
+    with psycopg.connect(server.place.database_url) as database:
         return database.execute(
             "SELECT m.body, a.file, a.size FROM conversations_message m JOIN conversations_attachment a"
             " ON a.message_id = m.id WHERE m.subject = %s",
@@ -83,15 +84,15 @@ def arrived(place, subject):
 
 
 @pytest.mark.parametrize("mode", ["raw", "parsed"])
-def test_a_mail_of_25_megabytes_takes_less_than_200(server, place, mode):
+def test_a_mail_of_25_megabytes_takes_less_than_200(server, mode):
     expected = FILE if mode == "raw" else FILE + b"x" * (7 * MIB) + b"\r"
     body = form(
         raw_fields(a_large_mail(), "big@large.example", "ana@large.example") if mode == "raw" else parsed_fields()
     )
     assert len(body) > 24 * MIB
     hands_over(server, body)
-    assert wait_for(lambda: arrived(place, mode), seconds=30)
-    ((text, name, size),) = arrived(place, mode)
+    assert wait_for(lambda: arrived(server, mode), seconds=30)
+    ((text, name, size),) = arrived(server, mode)
     kept = (Path(server.place.home) / "media" / name).read_bytes()
     assert (text, size) == ("Here it is.", len(expected))
     assert hashlib.sha256(kept).digest() == hashlib.sha256(expected).digest()

@@ -1,5 +1,6 @@
 """Nobody's number, address or words are in a log, a job or an error report: a day in omega, and then one looks."""
 
+import contextlib
 import gzip
 import json
 import threading
@@ -46,8 +47,9 @@ def reports():
 
 
 def overhear(redis_url, heard):
-    """Write down every command that Redis is given."""
-    with redis.from_url(redis_url, socket_timeout=None).monitor() as monitor:
+    """Write down every command that Redis is given, as long as it runs."""
+    watcher = redis.from_url(redis_url, socket_timeout=None)
+    with contextlib.suppress(redis.ConnectionError), watcher.monitor() as monitor:
         heard.append("ready")
         for command in monitor.listen():
             heard.append(command["command"])

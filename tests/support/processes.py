@@ -6,11 +6,10 @@
         omega.kill("worker-1", signal.SIGSTOP)
 
 A `Place` (a database, a Redis database, a folder) outlives the programs, so that a test can look at
-what they left, or start others on it.
+what they left, or start others on it. Two omegas whose workers run at the same time want a place each.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import secrets
@@ -37,7 +36,9 @@ from tools.supervisor import Child, end_all
 
 READY_SECONDS = 30.0
 # The tests' own process uses Redis' database 0; each place has one of the others, since workers take any job in theirs.
-_redis_databases = itertools.count(1)
+_redis_databases: set[int] = set()
+# Whose workers and scheduler live on a database or a Redis.
+_owners: dict[str, "Omega"] = {}
 _migrated_places: dict[Path, "Place"] = {}
 
 
@@ -88,12 +89,15 @@ def _empty_place(services_home: Path) -> Place:
     name = f"live_{secrets.token_hex(4)}"
     home = services_home / name
     home.mkdir(parents=True)
-    redis_url = embedded.redis_url(services_home).replace("db=0", f"db={next(_redis_databases)}")
+    number = min(set(range(1, 16)) - _redis_databases)
+    _redis_databases.add(number)
+    redis_url = embedded.redis_url(services_home).replace("db=0", f"db={number}")
     redis.from_url(redis_url).flushdb()
     return Place(home, embedded.database_url(services_home).replace("/omega?", f"/{name}?"), redis_url)
 
 
 def _remove(place: Place, services_home: Path) -> None:
+    _redis_databases.discard(redis.from_url(place.redis_url).get_connection_kwargs()["db"])
     with psycopg.connect(embedded.database_url(services_home), autocommit=True) as connection:
         name = sql.Identifier(place.home.name)
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
@@ -122,6 +126,8 @@ class Omega:
         for child in self.children.values():
             child.send(signal.SIGCONT)
         end_all(list(self.children.values()))
+        for url in [url for url, owner in _owners.items() if owner is self]:
+            del _owners[url]
 
     def start_all(self) -> None:
         """Start every program and wait until all of them are ready."""
@@ -203,9 +209,17 @@ class Omega:
         return [programs.sandbox(), programs.web(self.port), *programs.workers(), programs.scheduler()]
 
     def _launch(self, program: programs.Program) -> None:
+        if program.kind in {"worker", "scheduler"}:
+            self._own_place()
         child = Child(program, self.logs, self.environment, say=print)
         child.start()
         self.children[program.name] = child
+
+    def _own_place(self) -> None:
+        """Workers take whatever lies in their database and Redis: another omega's texts would go to our carrier."""
+        for url in (self.environment["DATABASE_URL"], self.environment["REDIS_URL"]):
+            owner = _owners.setdefault(url, self)
+            assert owner is self, "The workers of another omega run on this place; give this one a place of its own."
 
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
