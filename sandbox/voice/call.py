@@ -18,8 +18,9 @@ INBOUND, BY_API, BY_DIAL = "inbound", "outbound-api", "outbound-dial"
 class Phone:
     """What is at the far end of a leg: a script, or a person at the page or at a device (`live`)."""
 
-    def __init__(self, script: Script, *, live: bool = False) -> None:
-        self.script, self.live = script, live
+    def __init__(self, script: Script, *, live: bool = False, said: Script | None = None) -> None:
+        """`said`: the call's script, which the phones that it rings go by too; this phone may go by another."""
+        self.script, self.live, self.said = script, live, said or script
         self.decision: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.signal = asyncio.Event()  # hung up, or to be played another document
         self.hung_up = False

@@ -99,7 +99,7 @@ def _leg(player: Player, noun: Verb, caller: str) -> Call:
     """One noun's leg, and where its events go."""
     exchange, call = player.exchange, player.call
     to = f"client:{identity_of(noun)}" if noun.name == "Client" else noun.words
-    phone = exchange.phone_of(to, call.phone.script, call.account)
+    phone = exchange.phone_of(to, call.phone.said, call.account)
     leg = Call(account=call.account, from_=caller, to=to, direction=BY_DIAL, phone=phone, parent=call)
     leg.status = leg.phase = "queued"
     leg.parameters = parameters_of(noun) if noun.name == "Client" else {}

@@ -120,10 +120,10 @@ class Exchange:
         own = script.phones.get(name) or (script if script.answer else None)
         own = own or self.standing.get(name) or self.standing.get("*")
         if own is not None:
-            return Phone(own)
+            return Phone(own, said=script)
         if self.is_watched(name, account):
-            return Phone(Script(), live=True)
-        return Phone(replace(script, answer=self._usual(name), phones={}))
+            return Phone(Script(), live=True, said=script)
+        return Phone(replace(script, answer=self._usual(name), phones={}), said=script)
 
     def is_watched(self, name: str, account: str) -> bool:
         """Whether a person may answer: at the page, or at a device that listens."""

@@ -1,6 +1,5 @@
 """The Calls resource through the real SDK: make, list, find, end, and give another document."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 from tests.sandbox.calling import CLIENT, DESK, US, call, named, plays
 from tests.sandbox.listener import Listener
 from tests.sandbox.process import ACCOUNT, APPLICATION, Sandbox
+from tests.support.processes import wait_for
 
 HELLO = "<Response><Say>Hello</Say></Response>"
 WAITS = "<Response><Dial timeout='60'>+15558675399</Dial></Response>"
@@ -27,13 +27,9 @@ def phone(sandbox: Sandbox, number: str, **script: object) -> None:
 
 
 def status_of(sandbox: Sandbox, sid: str, *wanted: str) -> str:
-    """The call's status once it is one of those wanted, or after two seconds."""
-    for _ in range(100):
-        found = sandbox.client().calls(sid).fetch().status
-        if found in wanted:
-            break
-        time.sleep(0.02)
-    return found
+    """The call's status once it is one of those wanted, or after ten seconds."""
+    wait_for(lambda: sandbox.client().calls(sid).fetch().status in wanted)
+    return sandbox.client().calls(sid).fetch().status
 
 
 def test_a_call_is_made_and_its_events_are_told(sandbox: Sandbox, omega: Listener) -> None:
@@ -78,9 +74,12 @@ def test_a_call_is_ended_and_canceled(sandbox: Sandbox) -> None:
     client = sandbox.client()
     made = client.calls.create(to=CLIENT, from_=US, twiml=WAITS)
     assert status_of(sandbox, made.sid, "in-progress") == "in-progress"
+    wait_for(lambda: client.calls.list(parent_call_sid=made.sid))
+    (leg,) = client.calls.list(parent_call_sid=made.sid)
+    assert status_of(sandbox, leg.sid, "ringing") == "ringing"
     client.calls(made.sid).update(status="completed")
     assert status_of(sandbox, made.sid, "completed") == "completed"
-    assert client.calls.list(parent_call_sid=made.sid)[0].status == "canceled"
+    assert status_of(sandbox, leg.sid, "canceled") == "canceled"
     with pytest.raises(TwilioRestException) as refused:
         client.calls(made.sid).update(twiml=HELLO)
     assert refused.value.code == 21220
