@@ -139,8 +139,8 @@ def test_what_is_killed_comes_back(run: MakeRun, name: str, index: int) -> None:
         pids = run.pids()[name]
         return killed not in pids and len(pids) == count and all(processes.alive(pid) for pid in pids)
 
-    assert wait_for(is_back, 10), run.output()
-    assert wait_for(lambda: probes.answers(run.port, "/omega/health"), 5)
+    assert wait_for(is_back, 20), run.output()
+    assert wait_for(lambda: probes.answers(run.port, "/omega/health"), 20)
 
 
 def test_a_second_run_says_in_a_sentence_that_one_is_running(run: MakeRun) -> None:

@@ -39,7 +39,8 @@ def test_a_handset_receives_and_answers_live(sandbox: Sandbox, omega: Listener, 
     expect(page.locator("#thread .mine")).to_contain_text("omega has it")
     assert omega.hooks[-1].form["Body"] == "Ten is fine"
     page.get_by_role("button", name="STOP", exact=True).click()
-    expect(page.get_by_text("You have successfully been unsubscribed")).to_be_visible()
+    said = page.get_by_role("log", name="Texts").get_by_text("You have successfully been unsubscribed")
+    expect(said).to_be_visible()
     expect(page.locator("#blocked")).to_be_visible()
 
 

@@ -93,7 +93,8 @@ def test_no_list_choice_or_export_shows_another_business(ours, outsider, model):
 @pytest.mark.parametrize("model", MODELS, ids=name_of)
 def test_no_page_or_deed_of_another_businesss_row_opens(ours, outsider, model):
     place = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
-    theirs = [row.pk for row in model._default_manager.all() if belongs_to(row, ours[0])]
+    # Of a vocabulary, which is everybody's, three words: they are alike.
+    theirs = [row.pk for row in model._default_manager.all() if belongs_to(row, ours[0])][:3]
     admin_of = admin.site._registry[model]
     deeds = [f"do/{one.name}" for one in getattr(admin_of, "post_actions", ())]
     deeds += ["do/retry", "do/cancel", "reply", "note", "assign", "status", "read", "change", "delete"]
