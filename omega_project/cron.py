@@ -1,4 +1,4 @@
-"""What rqcron runs. A beat that nobody took dies before the next ones pile up (`ttl`)."""
+"""What the scheduler runs. A beat that nobody took dies before the next ones pile up (`ttl`)."""
 
 from rq import cron
 

@@ -63,7 +63,7 @@ def workers() -> list[Program]:
 
 def scheduler() -> Program:
     """The clock that wakes the sweeps."""
-    return Program("scheduler", "scheduler", manage("rqcron", "omega_project.cron"))
+    return Program("scheduler", "scheduler", manage("run_scheduler"))
 
 
 def sandbox() -> Program:
