@@ -3,11 +3,19 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
+
+from omega_project.lib import masking
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """drf-spectacular finds its extensions once their module is loaded."""
+        """drf-spectacular finds its extensions once their module is loaded; the views follow the tables."""
         import_module("accounts.schema")
+        import_module("accounts.personal")
+        pre_migrate.connect(masking.before_migrate, sender=self)
+        post_migrate.connect(masking.after_migrate, sender=self)
+        connection_created.connect(masking.stay_masked)

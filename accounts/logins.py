@@ -111,6 +111,29 @@ class AdminRole(models.Model):
         return f"{self.get_role_display()} {self.user_id}"
 
 
+class Unmasking(models.Model):
+    """For how long a person of support sees the people of one business, or one client, as they are, and why."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    business = models.ForeignKey("accounts.Business", models.CASCADE, related_name="+", db_index=False)
+    client = models.ForeignKey(
+        "accounts.Client", models.CASCADE, null=True, blank=True, related_name="+", db_index=False,
+        help_text="Empty: everybody of the business.",
+    )  # fmt: skip
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        # Read by every page of a person of support: what is open to them now?
+        indexes = [models.Index(fields=["user", "expires_at"], name="unmasking_open")]
+
+    def __str__(self) -> str:
+        return f"unmasking {self.pk} by {self.user_id}"
+
+
 class AuditEntry(models.Model):
     """One change by the admin or the API: who, what, to what, when and from where; names of fields, never values.
 
@@ -130,6 +153,7 @@ class AuditEntry(models.Model):
     status = models.PositiveSmallIntegerField(help_text="The HTTP status of the answer; 0 for a command.")
     request_id = models.CharField(max_length=128, blank=True)
     address = models.CharField(max_length=45, blank=True)
+    reason = models.CharField(max_length=500, blank=True, db_default="", default="", help_text="Why, in their words.")
 
     class Meta:
         verbose_name_plural = "audit entries"

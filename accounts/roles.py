@@ -6,7 +6,7 @@ from django.apps import apps
 from django.contrib.auth.backends import BaseBackend
 
 from accounts.models import AdminRole
-from omega_project.lib.reach import EVERYTHING, NOTHING, Reach
+from omega_project.lib.reach import EVERYTHING, NOTHING, SUPPORT, Reach
 
 _OURS = ("accounts", "conversations", "messaging", "voice", "onboarding")
 # Logins and their roles are a superuser's: support could make itself one.
@@ -25,7 +25,12 @@ MANAGER = AGENT | {
     "messaging.add_template", "messaging.change_template", "messaging.delete_template",
     "voice.view_call", "voice.view_recording", "voice.view_voicesettings", "voice.change_voicesettings",
 }  # fmt: skip
-OWNER = MANAGER | {"accounts.change_business", "accounts.view_auditentry", "voice.add_voicesettings"}
+OWNER = MANAGER | {
+    "accounts.change_business",
+    "accounts.view_auditentry",
+    "accounts.view_unmasking",
+    "voice.add_voicesettings",
+}
 OF_ROLE = {AdminRole.Role.AGENT: AGENT, AdminRole.Role.MANAGER: MANAGER, AdminRole.Role.OWNER: OWNER}
 
 
@@ -46,14 +51,14 @@ def role_of(user: Any) -> AdminRole | None:
 
 
 def reach_of_user(user: Any) -> Reach:
-    """Every business for superusers, support and `every_business`; one's own for a role in one; else none."""
+    """Every business for superusers, and masked for support and `every_business`; one's own for a role; else none."""
     if not user.is_active or not user.is_staff:
         return NOTHING
     if user.is_superuser:
         return EVERYTHING
     role = role_of(user)
     if role is None or role.business_id is None:
-        return EVERYTHING if user.has_perm(EVERY) else NOTHING
+        return SUPPORT if user.has_perm(EVERY) else NOTHING
     return Reach(business_id=role.business_id, staff_id=role.staff_id)
 
 

@@ -48,3 +48,4 @@ class MessagingConfig(AppConfig):
         for name in anymail.BACKENDS:
             registry.register(name, partial(make_anymail, name))
         import_module("messaging.receivers")
+        import_module("messaging.personal")

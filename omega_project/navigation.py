@@ -143,6 +143,7 @@ SIDEBAR: dict[str, Any] = {
             _model("Authenticators", "phonelink_lock", "accounts", "authenticator"),
             _model("Recovery codes", "password", "accounts", "recoverycode"),
             _model("Login tries", "gpp_maybe", "accounts", "logintries"),
+            _model("Reasons of support", "visibility", "accounts", "unmasking"),
             _model("Audit trail", "history_edu", "accounts", "auditentry"),
         ),
     ],

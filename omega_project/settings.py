@@ -157,6 +157,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.admin_door.AdminDoor",
+    "accounts.veil.Veil",
     "accounts.audit_trail.AuditTrail",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -198,9 +199,11 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ADMIN_REQUIRE_TWO_FACTOR = env.bool("ADMIN_REQUIRE_TWO_FACTOR", default=not DEBUG)
 ADMIN_IDLE_MINUTES = env.int("ADMIN_IDLE_MINUTES", default=30)
 ADMIN_SESSION_HOURS = env.int("ADMIN_SESSION_HOURS", default=12)
+# For how long support sees what is personal of a client or a business, once a reason is given.
+ADMIN_UNMASK_MINUTES = env.int("ADMIN_UNMASK_MINUTES", default=60)
 # How many proxies of ours stand before us: the last so many names in X-Forwarded-For are theirs to say.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0 if DEBUG else 1)
-for _name in ("ADMIN_IDLE_MINUTES", "ADMIN_SESSION_HOURS"):
+for _name in ("ADMIN_IDLE_MINUTES", "ADMIN_SESSION_HOURS", "ADMIN_UNMASK_MINUTES"):
     if vars()[_name] < 1:
         raise ImproperlyConfigured(f"{_name} must be 1 or more.")
 if TRUSTED_PROXY_COUNT < 0:

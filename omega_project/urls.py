@@ -13,6 +13,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 import conversations.urls
 from accounts.entrance import second_factor
+from accounts.reasons import mask_again, unmask
 from omega_project.health import Health
 from omega_project.metrics import Metrics
 
@@ -54,8 +55,13 @@ api: list[Any] = [
     re_path("^.*$", unknown_path),
 ]
 admin_urls, admin_app, admin_namespace = admin.site.urls
+own_pages = [
+    path("two-factor/", second_factor, name="two_factor"),
+    path("reason/", unmask, name="unmask"),
+    path("reason/end/", mask_again, name="mask_again"),
+]
 urlpatterns = [
-    path("admin/", ([path("two-factor/", second_factor, name="two_factor"), *admin_urls], admin_app, admin_namespace)),
+    path("admin/", ([*own_pages, *admin_urls], admin_app, admin_namespace)),
     path("django-rq/", include("django_rq.urls")),
     path(settings.OMEGA_URL_PREFIX, include(api)),
     path("", RedirectView.as_view(url="/admin/")),

@@ -9,6 +9,8 @@ from unfold.decorators import display
 from accounts.admin.businesses import OfBusinessAdmin
 from accounts.admin.checks import AddressForm, require_same_business
 from accounts.models import Client, ClientAddress
+from accounts.services.unmasking import clients_at
+from omega_project.lib import masking
 from omega_project.lib.admin import ReadOnlyAdmin, moment
 
 
@@ -39,7 +41,9 @@ class ClientListAdmin(OfBusinessAdmin):
     )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """By the index client_search, whatever Django would make of `search_fields`."""
+        """By the index client_search, whatever Django would make of `search_fields`; masked, by a whole address."""
+        if masking.is_on() and search_term.strip():
+            return queryset.filter(pk__in=clients_at(search_term)), False
         return (queryset.matching(search_term) if search_term.strip() else queryset), False
 
     @display(description="client")

@@ -34,6 +34,7 @@ class ApiKeyAdmin(OmegaAdmin):
     search_fields = ("name", "prefix")
     autocomplete_fields = ("business",)
     ordering = ("-id",)
+    opens_people = ("add",)
     add_fieldsets = (
         (
             None,

@@ -12,7 +12,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin.filters import BusinessFilter
-from accounts.models import AdminRole, AuditEntry, Authenticator, LoginTries, RecoveryCode
+from accounts.models import AdminRole, AuditEntry, Authenticator, LoginTries, RecoveryCode, Unmasking
 from accounts.services import guarding, two_factor
 from omega_project.lib.admin import AuditedAdmin, OmegaAdmin, PostAction, ReadOnlyAdmin, moment, tell
 
@@ -133,12 +133,36 @@ class LoginTriesAdmin(ReadOnlyAdmin):
         return "locked" if guarding.is_locked(obj) else "open"
 
 
+@admin.register(Unmasking)
+class UnmaskingAdmin(ReadOnlyAdmin):
+    """Who of support saw whose data, why and until when."""
+
+    list_display = ("user", "business", "shown_client", "reason", "shown_at", "shown_until")
+    list_select_related = ("user", "business")
+    list_filter = (BusinessFilter,)
+    ordering = ("-id",)
+    sortable_by = ()
+    list_fullwidth = True
+
+    @display(description="client")
+    def shown_client(self, obj: Unmasking) -> str:
+        return f"#{obj.client_id}" if obj.client_id else "everybody"
+
+    @display(description="since")
+    def shown_at(self, obj: Unmasking) -> str:
+        return moment(obj.created_at)
+
+    @display(description="until")
+    def shown_until(self, obj: Unmasking) -> str:
+        return moment(obj.expires_at)
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who changed what, when and from where. PostgreSQL itself refuses to change or remove an entry."""
 
     of_business = "business_id"
-    list_display = ("action", "shown_actor", "shown_object", "business_id", "status", "shown_at", "address")
+    list_display = ("action", "shown_actor", "shown_object", "business_id", "status", "shown_at", "address", "reason")
     list_filter = ("actor_kind",)
     search_fields = ("=object_id", "=request_id", "=actor_name")
     search_help_text = "An object's id, a request's id or a login's name, exactly"

@@ -50,4 +50,5 @@ def _entry(actor: Actor, where: Where, one: Touched) -> AuditEntry:
         status=where.status,
         request_id=where.request_id,
         address=where.address,
+        reason=one.reason[:500],
     )

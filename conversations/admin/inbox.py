@@ -12,7 +12,9 @@ from unfold.decorators import display
 
 from accounts.admin.filters import BusinessFilter
 from accounts.models import Client, Staff
+from accounts.services.unmasking import clients_at
 from conversations.admin.words import CHANNEL_ICONS, CONVERSATION_TONES, initials
+from omega_project.lib import masking
 from omega_project.lib.admin import OmegaAdmin, moment
 from omega_project.lib.reach import reach_of
 
@@ -84,6 +86,8 @@ class InboxAdmin(OmegaAdmin):
         """By the client, through the index client_search."""
         if not search_term.strip():
             return queryset, False
+        if masking.is_on():
+            return queryset.filter(client_id__in=clients_at(search_term)), False
         return queryset.filter(client_id__in=Client.objects.matching(search_term).values("pk")), False
 
     @display(description="client")

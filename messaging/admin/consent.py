@@ -13,6 +13,7 @@ from accounts.admin.clients import CONSENT_TONES
 from conversations.admin.records import link
 from messaging.models import Consent, ConsentChange
 from messaging.services import consent
+from omega_project.lib import masking
 from omega_project.lib.addresses import normalise_email, normalise_phone
 from omega_project.lib.admin import PostAction, ReadOnlyAdmin, moment, tell
 
@@ -29,11 +30,16 @@ class ByAddressAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
+        with masking.unmasked():
+            found = list(self._found(search_term)[:1000])
+        return queryset.filter(pk__in=found), False
+
+    def _found(self, search_term: str) -> QuerySet[Any]:
         businesses = self.model._meta.get_field("business").remote_field.model.objects.values("pk")
         # Named channels and businesses let the index (business, channel, address) serve it without the address first.
-        return queryset.filter(
+        return self.model._default_manager.filter(
             business__in=businesses, channel__in=["sms", "email", "voice"], address=_as_stored(search_term)
-        ), False
+        ).values_list("pk", flat=True)
 
     @display(description="business")
     def shown_business(self, obj: Any) -> str:

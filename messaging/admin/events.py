@@ -55,6 +55,7 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
     sortable_by = ()
     list_fullwidth = True
     actions = ("replay_selected",)
+    blind_deeds = ("replay", *actions)
     post_actions = (PostAction("replay", "Replay", "replay", "primary"),)
     fields = (
         ("provider", "kind"), ("status", "attempts"), "error", ("shown_message", "business"),

@@ -69,6 +69,7 @@ class MessageAdmin(mails.MailPages, ExactSearch, ReadOnlyAdmin):
     sortable_by = ()
     list_fullwidth = True
     actions = ("retry_selected", "retry_selected_forced", "cancel_selected")
+    blind_deeds = ("retry", "retry_forced", "cancel", *actions)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         found = super().get_queryset(request).select_related("business").defer(*_NOT_LOADED)

@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from omega_project.lib.api.errors import ApiError, ParameterError
 from omega_project.lib.audit import touch
 from omega_project.lib.reach import reach_of, within_reach
+from omega_project.lib.scrubbing import scrub
 
 # Behind so many rows nobody pages any more, they search; and OFFSET stays cheap (limits.md).
 MOST_ROWS = 5_000
@@ -132,6 +133,10 @@ class OmegaAdmin(AuditedAdmin):
     preserve_filters = True
     is_removable = False
     of_business: str | None = None
+    # Of its deeds and actions those that may be done by who sees masked data: they need to look at nobody.
+    blind_deeds: Sequence[str] = ()
+    # And those by which one comes to see people, though nothing in the row is about anybody: a new API key.
+    opens_people: Sequence[str] = ()
     post_actions: Sequence[PostAction] = ()
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     change_form_outer_before_template = "admin/omega_lib/post_actions.html"
@@ -282,9 +287,10 @@ def _fault_sentence(field: str, text: str) -> str:
 
 
 def tell(request: HttpRequest, sentences: Iterable[str], level: int = messages.SUCCESS) -> None:
-    """Show sentences on the next page."""
+    """Show sentences on the next page; to who sees masked data, without numbers and addresses."""
     for sentence in sentences:
-        messages.add_message(request, level, sentence)
+        shown = scrub(sentence) if reach_of(request).is_masked else sentence
+        messages.add_message(request, level, shown)
 
 
 def moment(at: datetime | None) -> SafeString | str:

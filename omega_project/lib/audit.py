@@ -16,6 +16,7 @@ class Touched:
     pk: str = ""
     business_id: int | None = None
     fields: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class Operation:
 
 
 def touch(
-    request: HttpRequest, deed: str, obj: Any = None, *, business_id: int | None = None, fields: Iterable[str] = ()
-) -> None:
+    request: HttpRequest, deed: str, obj: Any = None, *, business_id: int | None = None, fields: Iterable[str] = (),
+    reason: str = "",
+) -> None:  # fmt: skip
     """Note that `request` did `deed` to `obj`."""
     kind = obj._meta.model_name if obj is not None else ""
     found = business_id if business_id is not None else getattr(obj, "business_id", None)
-    one = Touched(deed, kind, str(obj.pk) if obj is not None else "", found, tuple(fields))
+    one = Touched(deed, kind, str(obj.pk) if obj is not None else "", found, tuple(fields), reason)
     request.touched = [*touched_by(request), one]  # type: ignore[attr-defined]
 
 

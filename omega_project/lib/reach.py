@@ -12,14 +12,19 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Every business, one, or none; `staff_id`: who the person is among that business's staff."""
+    """Every business, one, or none; `staff_id`: who the person is among that business's staff.
+
+    `is_masked`: what is personal is shown for a reason alone (masking.py).
+    """
 
     is_everything: bool = False
     business_id: int | None = None
     staff_id: int | None = None
+    is_masked: bool = False
 
 
 EVERYTHING, NOTHING = Reach(is_everything=True), Reach()
+SUPPORT = Reach(is_everything=True, is_masked=True)
 
 
 def reach_of(request: HttpRequest) -> Reach:

@@ -94,6 +94,7 @@ class OnboardingAdmin(OmegaAdmin):
         ),
     )
     actions = ("retry_chosen",)
+    opens_people = ("take_key",)
     post_actions = (
         PostAction("retry", "Retry", "refresh", "primary"),
         PostAction("correct", "Change the request", "edit"),

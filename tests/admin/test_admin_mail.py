@@ -7,7 +7,7 @@ from django.test import Client as Browser
 from accounts.models import ClientAddress
 from conversations.media_links import link_for
 from conversations.models import Attachment, Message
-from tests.admin.world import EVIL, a_thread
+from tests.admin.world import EVIL, a_thread, opened_to
 from tests.mail.letters import (
     a_house,
     a_mail,
@@ -125,7 +125,9 @@ def test_who_may_not_see_messages_sees_no_mail(thread, name):
     assert visitor.get(part(message, name)).status_code == 404
     visitor.force_login(somebody_who_may("every_business"))
     assert visitor.get(part(message, name)).status_code in {403, 404}
-    visitor.force_login(somebody_who_may("view_message", "every_business"))
+    reader = somebody_who_may("view_message", "every_business")
+    visitor.force_login(reader)
+    opened_to(reader, thread.business)
     assert visitor.get(part(message, name)).status_code == 200
 
 
@@ -151,8 +153,9 @@ def test_held_mail_is_moved_and_one_lands_where_it_went(browser, thread):
 @pytest.mark.parametrize(("may", "status"), [("view_conversation", 403), ("change_conversation", 302)])
 def test_who_may_change_conversations_decides(thread, may, status):
     message = writes(address("eve"), token_of(thread))
-    visitor = Browser()
-    visitor.force_login(somebody_who_may("view_message", "every_business", may))
+    visitor, user = Browser(), somebody_who_may("view_message", "every_business", may)
+    visitor.force_login(user)
+    opened_to(user, thread.business)
     assert do(visitor, message, "accept_held").status_code == status
     message.refresh_from_db()
     assert ("held" in message.metadata) == (status == 403)

@@ -5,6 +5,7 @@ import itertools
 from django.utils import timezone
 
 from accounts.models import Business, Client, Sender, Staff
+from accounts.services.unmasking import unmask
 from conversations.models import Conversation, Message
 from conversations.services.threads import ensure_conversation
 from messaging.models import WebhookEvent
@@ -77,3 +78,8 @@ def an_event(payload, **fields):
         "received_at": timezone.now(),
     }
     return WebhookEvent.objects.create(payload=payload, **facts | fields)
+
+
+def opened_to(user, business):
+    """Somebody of support has given a reason to see this business's clients."""
+    return unmask(user=user, business=business, client=None, reason="The owner asked for help with this")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import roles
 from accounts.models import AdminRole, AuditEntry, Client, Location, Sender
 from messaging.models import Template
-from tests.admin.world import a_business, a_staff_member, a_thread, an_event, fails, hears, says
+from tests.admin.world import a_business, a_staff_member, a_thread, an_event, fails, hears, opened_to, says
 from voice.models import VoiceSettings
 
 MARK, PART = "Zyxwvut", "zyxwv"  # a page says again what was looked for, so that one looks for less
@@ -176,6 +176,7 @@ def test_no_role_of_a_business_manages_logins_keys_or_queues(db, role):
 
 def test_support_sees_every_business_and_makes_nobody_mightier(ours, db):
     browser = login_as("sue", "support")
+    opened_to(User.objects.get(username="sue"), ours[0])
     assert MARK in browser.get("/admin/accounts/client/").content.decode()
     assert browser.get("/django-rq/").status_code == 200
     for place in ("auth/user", "auth/group", "accounts/adminrole", "accounts/authenticator"):
