@@ -197,6 +197,9 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     decision = models.JSONField(default=dict, blank=True, help_text="Why it was accepted as it was.")
+    traceparent = models.CharField(  # noqa: DJ001  nearly all rows have none: a null takes no room
+        max_length=55, null=True, blank=True, editable=False, help_text="The trace of the request that it came from."
+    )
     metadata = models.JSONField(default=dict, blank=True)
     # A tsvector holds a megabyte at most; what a person searches stands in the first hundred thousand characters.
     search = models.GeneratedField(

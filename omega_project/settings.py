@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 
 from messaging.providers import sendgrid_events
 from omega_project import navigation
-from omega_project.lib import embedded, logs, reporting
+from omega_project.lib import embedded, logs, reporting, tracing
 from omega_project.lib.api import throttling
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -318,3 +318,9 @@ LOGGING_CONFIG = "omega_project.lib.logs.configure"
 
 if SENTRY_DSN:
     reporting.start(SENTRY_DSN, VERSION)
+
+# Traces go where OpenTelemetry's own variables say; without an endpoint nothing of it is imported.
+for _name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+    if env.str(_name, default="") and urlsplit(env.str(_name)).scheme not in {"http", "https"}:
+        raise ImproperlyConfigured(f"{_name} must be the http:// or https:// address of an OTLP receiver.")
+tracing.configure(wanted=tracing.endpoint_named(os.environ), release=VERSION)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from conversations.models import Message
-from omega_project.lib import sql
+from omega_project.lib import sql, tracing
 from omega_project.lib.api.errors import Conflict
 from omega_project.lib.metrics import MESSAGES
 
@@ -57,6 +57,7 @@ class NewMessage:
     metadata: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] | None = None
     created_at: datetime | None = None
+    traceparent: str | None = None
     # What a table above this app keeps beside the message: for the statements of `append_messages(beside=…)`.
     beside: dict[str, Any] | None = None
 
@@ -80,7 +81,7 @@ _COLUMNS = """
     error_code text, error_message text, error_retryable bool, segments int, media_count int, is_read bool, counts bool,
     priority int, sends bool, due_at timestamptz, scheduled_at timestamptz, sent_at timestamptz,
     delivered_at timestamptz, decision jsonb, metadata jsonb, call jsonb, created_at timestamptz,
-    beside jsonb
+    traceparent text, beside jsonb
 """
 _APPEND = """
 WITH input AS MATERIALIZED (
@@ -93,12 +94,14 @@ ins AS (
         id, position, business_id, conversation_id, client_id, channel, direction, status, accepted_status,
         request_id, request_hash, body, subject, html, from_address, to_address, cc, bcc, staff_id, sender_id,
         provider, provider_message_id, error_code, error_message, error_retryable, attempts, segments, media_count,
-        is_read, priority, due_at, scheduled_at, created_at, sent_at, delivered_at, decision, metadata, call)
+        is_read, priority, due_at, scheduled_at, created_at, sent_at, delivered_at, decision, metadata, call,
+        traceparent)
     SELECT new_id, new_id, business_id, conversation_id, client_id, channel, direction, status, status,
         request_id, decode(request_hash, 'hex'), body, subject, html, from_address, to_address, cc, bcc, staff_id,
         sender_id, provider, provider_message_id, error_code, error_message, error_retryable, 0, segments,
         media_count, is_read, priority, CASE WHEN sends THEN COALESCE(due_at, clock_timestamp()) END, scheduled_at,
-        LEAST(created_at, now), sent_at, delivered_at, decision, metadata, call
+        LEAST(created_at, now), sent_at, delivered_at, decision, metadata, call,
+        traceparent
     FROM input {where_gate} {by_key}
     ON CONFLICT DO NOTHING
     RETURNING id, conversation_id, client_id, accepted_status, segments, channel, direction, sender_id, created_at,
@@ -183,6 +186,13 @@ def first_of(business_id: int, request_id: str, fingerprint: bytes) -> dict[str,
     return first
 
 
+def _mark(rows: list[NewMessage]) -> None:
+    """The request that these come from: what becomes of them is told in its trace, by whatever process."""
+    traceparent = tracing.current()
+    for row in rows:
+        row.traceparent = traceparent
+
+
 def append_messages(
     rows: list[NewMessage], gate: Gate | None = None, beside: tuple[str, ...] = ()
 ) -> dict[int, dict[str, Any]]:
@@ -194,6 +204,8 @@ def append_messages(
     """
     # The threads are named besides: the planner cannot guess how few rows the JSON holds, and would scan the table.
     threads = list({row.conversation_id for row in rows})
+    if tracing.is_on():
+        _mark(rows)
     params: dict[str, Any] = {"rows": orjson.dumps(rows).decode(), "threads": threads}
     further = "".join(f"beside_{place} AS ({one}), " for place, one in enumerate(beside))
     is_one = len(rows) == 1

@@ -124,7 +124,7 @@ WITH quota AS (
     RETURNING m.id, m.business_id, m.sender_id, m.channel, m.status, m.attempts, m.attempts_allowed, m.provider,
         m.from_address, m.to_address, m.body, m.media_count, m.priority, m.position, c.timezone AS client_timezone,
         b.timezone AS business_timezone, b.quiet_from, b.quiet_until, clock_timestamp() AS now,
-        EXTRACT(EPOCH FROM clock_timestamp() - m.due_at)::float AS waited, p.id AS account_id
+        EXTRACT(EPOCH FROM clock_timestamp() - m.due_at)::float AS waited, p.id AS account_id, m.traceparent
 ), tried AS (
     INSERT INTO messaging_attempt (message_id, number, worker, started_at, outcome, code, detail, provider_message_id)
     SELECT id, attempts, %(worker)s, clock_timestamp(), 'started', '', '', '' FROM claimed WHERE status = 'sending'
@@ -167,6 +167,7 @@ class Claim:
     body: str
     media_count: int = 0
     account_id: int | None = None
+    traceparent: str | None = None
 
 
 def promote_scheduled() -> int:
@@ -292,4 +293,5 @@ def as_claim(row: dict[str, Any]) -> Claim:
         body=row["body"],
         media_count=row["media_count"],
         account_id=row.get("account_id"),
+        traceparent=row["traceparent"],
     )

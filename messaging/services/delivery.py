@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 
 from messaging.providers.base import Outcome, Provider, SendResult
-from messaging.services import carriers, circuits, claiming, handover, settling
+from messaging.services import carriers, circuits, claiming, handover, settling, trail
 from messaging.services.prepared import NotReady, Prepared
 from omega_project.lib import failpoints, jobs, sealing
 from omega_project.lib.api.middleware import drop_dead_connection
@@ -68,9 +68,11 @@ class Drain:
         room = self.concurrency - self.in_flight
         if room < self.concurrency // 4 and self.in_flight:
             return 0
+        began = time.time_ns()
         claimed = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
         claimed_at = time.monotonic()
         self.troubled = claimed.troubled
+        trail.told_claimed(claimed.claims, began)
         for claim, ready in zip(claimed.claims, handover.prepare(claimed.claims), strict=True):
             self.in_flight += 1
             self.by_business[claim.business_id] += 1
@@ -88,9 +90,10 @@ class Drain:
         if left < 0:
             result = SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
         else:
-            began = time.monotonic()
+            began, moment = time.monotonic(), time.time_ns()
             result = send(claim, provider, ready, left)
             PROVIDER_CALLS.labels(claim.channel, claim.provider, result.outcome.value).observe(time.monotonic() - began)
+            trail.told_called(claim, result, moment)
         self.done.put(Delivered(claim, result))
 
     def _gather(self, *, wait: bool) -> list[Delivered]:
@@ -108,7 +111,9 @@ class Drain:
     def _settle(self, finished: list[Delivered]) -> None:
         if not finished:
             return
-        settling.settle([(item.claim, item.result) for item in finished], troubled=self.troubled)
+        began, settled = time.time_ns(), [(item.claim, item.result) for item in finished]
+        settling.settle(settled, troubled=self.troubled)
+        trail.told_settled(settled, began)
         for item in finished:
             self.in_flight -= 1
             self.by_business[item.claim.business_id] -= 1

@@ -19,7 +19,7 @@ from messaging.models import WebhookEvent
 from messaging.providers import twilio
 from messaging.providers.base import IncomingText
 from messaging.services import mail_intake, mail_receiving, receiving, settling, statuses, stored_mail
-from omega_project.lib import failpoints, forms, sql
+from omega_project.lib import failpoints, forms, sql, tracing
 from omega_project.lib.clean import storable
 from omega_project.lib.metrics import WEBHOOKS
 
@@ -199,6 +199,11 @@ def process_event(*, event_id: int) -> str:
     Gives the text to answer with. Used by the hook itself, by the sweep and by an operator's replay.
     """
     event = WebhookEvent.objects.select_for_update().get(pk=event_id)
+    with tracing.span("webhook.process", webhook_kind=event.kind, webhook_id=event.pk) as span:
+        return _process(event, span)
+
+
+def _process(event: WebhookEvent, span: tracing.Span | None) -> str:
     try:
         with transaction.atomic():
             hook = _hook_of(event)
@@ -211,6 +216,8 @@ def process_event(*, event_id: int) -> str:
         return ""
     except Exception as error:
         _finish(event, "failed", _sentence(error), wait=_wait(event, error))
+        if span is not None:
+            span.fail()
         return ""
     _finish(event, "processed", "", message=message_id, business=business_id)
     return answer

@@ -3,6 +3,7 @@
 A status never moves backwards, whatever order the events come in; the end is the same for every order.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 
 from messaging.providers.mail_event import MailEvent
-from messaging.services import mail_consent
+from messaging.services import mail_consent, trail
 from messaging.services.mail_folding import Change, fold
 from messaging.services.mail_matching import Found, Matches, Report, match
 from messaging.services.mail_meanings import MEANINGS
@@ -90,6 +91,7 @@ def apply_events(
 
 def apply(reports: Sequence[Report], matches: Matches, places: Sequence[int]) -> list[Applied]:
     """Apply those of `reports` that stand at `places` to the messages that were found for them, in one transaction."""
+    began = time.time_ns()
     by_message: dict[int, list[tuple[int, Report]]] = {}
     of_message: dict[int, Found] = {}
     told = [(place, reports[place], matches.found[place]) for place in places if place in matches.found]
@@ -98,6 +100,8 @@ def apply(reports: Sequence[Report], matches: Matches, places: Sequence[int]) ->
         of_message[found.id] = found
     changes = {one: fold(of_message[one], items) for one, items in by_message.items()}
     _write(list(changes.values()))
+    for one, items in by_message.items():
+        trail.told_mailed(of_message[one], changes[one], items[0][1].source, began)
     heard = mail_consent.grant(mail_consent.wishes_of(told))
     return [_applied(place, matches, changes, heard) for place in places]
 

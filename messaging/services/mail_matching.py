@@ -43,6 +43,7 @@ class Found:
     began_at: datetime
     since: datetime
     now: datetime
+    traceparent: str | None = None
 
 
 # An event belongs to a message only where everything that is known of both agrees: another system behind the same
@@ -65,7 +66,7 @@ WITH event AS MATERIALIZED (
     ) AS id FROM event e
 ), locked AS MATERIALIZED (
     SELECT m.id, m.business_id, m.client_id, m.status, m.attempts, m.provider_message_id, m.to_address,
-        m.error_retryable, m.created_at, m.sent_at, m.due_at
+        m.error_retryable, m.created_at, m.sent_at, m.due_at, m.traceparent
     FROM conversations_message m WHERE m.id = ANY(ARRAY(SELECT id FROM hit WHERE id IS NOT NULL))
     ORDER BY m.id FOR UPDATE OF m
 )
@@ -73,7 +74,7 @@ SELECT h.ord, l.id, l.business_id, l.client_id, l.status, l.attempts, l.provider
     l.error_retryable, COALESCE(a.outcome = 'accepted', false) AS was_accepted,
     COALESCE(a.started_at, l.created_at) AS began_at,
     CASE WHEN l.due_at IS NULL THEN LEAST(l.sent_at, l.created_at) ELSE COALESCE(a.started_at, l.created_at) END
-        AS since, clock_timestamp() AS now
+        AS since, clock_timestamp() AS now, l.traceparent
 FROM hit h JOIN locked l ON l.id = h.id
 LEFT JOIN messaging_attempt a ON a.message_id = l.id AND a.number = l.attempts
 """

@@ -1,5 +1,6 @@
 """What a lost hint, a dead worker or a cut line left behind: found every second, and asked before it is sent again."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import structlog
 from django.conf import settings
 
 from messaging.providers.base import CanBeAsked, CannotAsk, Listed, Outcome, Provider, SendResult
-from messaging.services import claiming, delivery, handover, settling, wakeup
+from messaging.services import claiming, delivery, handover, settling, trail, wakeup
 from messaging.services.claiming import as_claim
 from messaging.services.prepared import Prepared
 from omega_project.lib import sql
@@ -51,7 +52,7 @@ FROM (
 ) due
 WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.provider, m.from_address, m.to_address,
-    m.body, m.media_count, m.error_code, clock_timestamp() AS now,
+    m.body, m.media_count, m.traceparent, m.error_code, clock_timestamp() AS now,
     (SELECT e.processed_at FROM messaging_email e
      JOIN messaging_attempt a ON a.message_id = e.message_id AND a.number = m.attempts
      WHERE e.message_id = m.id AND e.processed_at >= a.started_at) AS told_at,
@@ -101,13 +102,14 @@ def resolve_unknown() -> int:
 
     Some providers can be asked; of the others their events tell, or their silence does.
     """
-    taken = sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS})
+    began, taken = time.time_ns(), sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS})
     providers = [delivery.provider_for(as_claim(row)) for row in taken]
     asked = [(row, one) for row, one in zip(taken, providers, strict=True) if _can_be_asked(one)]
     _ask_all(asked)
     for row, provider in zip(taken, providers, strict=True):
         if not _can_be_asked(provider):
             _listen(row)
+    trail.told_asked(map(as_claim, taken), began)
     return len(taken)
 
 

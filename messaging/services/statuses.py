@@ -1,11 +1,12 @@
 """Delivery receipts: a status never moves backwards, whatever order the reports come in, even before our own settle."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from conversations.services.timeline import Gate
 from messaging.models import CarrierCode
-from messaging.services import consent, settling, vocabulary
+from messaging.services import consent, settling, trail, vocabulary
 from omega_project.lib import sql
 from omega_project.lib.metrics import RECEIPTS
 
@@ -27,7 +28,7 @@ _OURS_ALONE = {"queued", "sending", "canceled"}
 _APPLY = """
 WITH found AS (
     SELECT m.id, m.status, m.due_at IS NOT NULL AS ours, m.business_id, m.client_id, m.to_address, m.provider,
-        m.sent_at,
+        m.sent_at, m.traceparent,
         m.provider_message_id IS NOT NULL AND %(sid)s::text <> '' AND m.provider_message_id <> %(sid)s::text
             OR (%(attempt)s::int > 0 AND m.attempts <> %(attempt)s::int) AS stale
     FROM conversations_message m WHERE {which} AND m.direction = 'outbound' AND m.channel = %(channel)s::text
@@ -52,7 +53,7 @@ WITH found AS (
     FROM found f JOIN moved ON moved.id = f.id
 )
 SELECT f.id, f.business_id, f.client_id, f.to_address, f.provider, f.status AS was,
-    EXTRACT(EPOCH FROM clock_timestamp() - f.sent_at)::float AS after,
+    EXTRACT(EPOCH FROM clock_timestamp() - f.sent_at)::float AS after, f.traceparent,
     EXISTS (SELECT 1 FROM moved) AS applied, {fresh} AS fresh
 FROM (SELECT 1) one LEFT JOIN found f ON true
 """
@@ -105,6 +106,7 @@ def _meaning(report: Report) -> vocabulary.Meaning | None:
 
 
 def _apply(report: Report, meaning: vocabulary.Meaning | None, gate: Gate | None, *, opts_out: bool) -> Applied:
+    began = time.time_ns()
     statement = _APPLY.format(
         which=_BY_ID if report.message_id else _BY_SID,
         gate=f"gate AS ({gate.sql})," if gate else "",
@@ -116,6 +118,8 @@ def _apply(report: Report, meaning: vocabulary.Meaning | None, gate: Gate | None
         return Applied(None, "", applied=False, fresh=row["fresh"])
     if opts_out:
         _opt_out(report, row)
+    if row["fresh"]:
+        trail.told_reported(row, began, status=report.status, source=report.source, applied=row["applied"])
     if row["applied"]:
         RECEIPTS.labels(report.channel, row["provider"], report.status).observe(max(0.0, row["after"] or 0.0))
     return Applied(row["id"], report.status if row["applied"] else row["was"], row["applied"], row["fresh"])

@@ -19,7 +19,7 @@ from rq import Queue
 from rq.job import Job
 from rq.worker import SimpleWorker
 
-from omega_project.lib import failpoints
+from omega_project.lib import failpoints, tracing
 from omega_project.lib.api.middleware import drop_dead_connection
 from omega_project.lib.metrics import JOB_WAITS, JOBS
 
@@ -121,14 +121,21 @@ def _push(queue: str, job: str, ids: tuple[int, ...]) -> None:
 
 
 def _enqueue(line: Redis, queue: str, job: str, ids: tuple[int, ...]) -> None:
+    traceparent = tracing.current() if ids else None
+    meta = {"traceparent": traceparent} if traceparent else None
     Queue(queue, connection=line, default_timeout=_JOB_SECONDS).enqueue(
-        job, *ids, result_ttl=0, failure_ttl=3600, ttl=300
+        job, *ids, result_ttl=0, failure_ttl=3600, ttl=300, meta=meta
     )
 
 
 def _tell_wait(job: Job, queue: Queue) -> None:
     if job.enqueued_at is not None:
         JOB_WAITS.labels(queue.name).observe(max(0.0, (datetime.now(UTC) - job.enqueued_at).total_seconds()))
+
+
+def _trace_of(job: Job) -> str | None:
+    """The request that asked for this job; None for a wake-up, which is nobody's."""
+    return job.meta.get("traceparent") if tracing.is_on() else None
 
 
 class OmegaWorker(SimpleWorker):
@@ -147,7 +154,10 @@ class OmegaWorker(SimpleWorker):
         _tell_wait(job, queue)
         began, well = time.perf_counter(), False
         try:
-            well = super().perform_job(job, queue, *args, **kwargs)
+            with tracing.span(str(job.func_name), kind="consumer", parent=_trace_of(job), job_queue=queue.name) as span:
+                well = super().perform_job(job, queue, *args, **kwargs)
+                if span is not None and not well:
+                    span.fail()
             return well
         finally:
             outcome = "done" if well else "failed"

@@ -12,6 +12,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from omega_project.lib import tracing
 from omega_project.lib.api.errors import ApiError, as_api_error
 from omega_project.lib.api.rendering import JsonResponse
 from omega_project.lib.metrics import REQUESTS
@@ -39,6 +40,14 @@ def _readable(descriptor: int) -> bool:
     return bool(poller.poll(0))
 
 
+def _describe(span: tracing.Span, method: str, route: str, status: int) -> None:
+    """The route, never the path or the query: they may name somebody."""
+    span.rename(f"{method} {route}")
+    span.note(http_request_method=method, http_route=route, http_response_status__code=status)
+    if status >= 500:
+        span.fail()
+
+
 class RequestMiddleware:
     """First in, last out."""
 
@@ -52,9 +61,12 @@ class RequestMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         drop_dead_connection()
         began = time.perf_counter()
-        response = self._answer(request)
-        route = request.resolver_match.route if request.resolver_match else "none"
-        method = request.method if request.method in _METHODS else "other"
+        with tracing.span("request", kind="server", parent=request.headers.get("traceparent", "")) as span:
+            response = self._answer(request)
+            route = request.resolver_match.route if request.resolver_match else "none"
+            method = request.method if request.method in _METHODS else "other"
+            if span is not None:
+                _describe(span, method, route, response.status_code)
         REQUESTS.labels(method, route, response.status_code).observe(time.perf_counter() - began)
         response.headers["X-Request-ID"] = request_id
         return response
