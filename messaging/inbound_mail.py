@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from messaging.inbound_signatures import SendGridSignature, require_basic_auth, require_signature
 from messaging.providers.arrived_mail import NotAMail, Unreadable
-from messaging.services import mail_arrival
+from messaging.services import mail_arrival, spooling
 from messaging.services.provider_posts import PROVIDERS, SENDGRID, read_mails
 from messaging.services.stored_mail import KIND
 from messaging.signatures import forgeries_counted
@@ -90,7 +90,9 @@ def _taken(http: HttpRequest, file: IO[bytes], provider: str) -> bool:
         if provider != SENDGRID:
             require_signature(http, file, provider)
             if file.seek(0, 2) > mail_arrival.MOST_AT_ONCE:  # a job reads it: it may be many times its size in memory
-                return mail_arrival.take_request(file=file, content_type=content_type, provider=provider, url=url)
+                return mail_arrival.take_request(
+                    file=file, content_type=content_type, provider=provider, url=url, instead=spooling.keep_mail
+                )
         mails = read_mails(file, content_type, provider)
     except NotAMail as error:
         raise ParameterError([Fault(["body"], str(error))]) from error
@@ -99,6 +101,10 @@ def _taken(http: HttpRequest, file: IO[bytes], provider: str) -> bool:
             if as_api_error(error) is not None:
                 raise
             log.exception("mail.unreadable", provider=provider)  # a fault of ours: once it is mended, a replay reads it
-        return mail_arrival.take_request(file=file, content_type=content_type, provider=provider, url=url)
-    taken = [mail_arrival.take_mail(mail=mail, provider=provider, url=url) for mail in mails]
+        return mail_arrival.take_request(
+            file=file, content_type=content_type, provider=provider, url=url, instead=spooling.keep_mail
+        )
+    taken = [
+        mail_arrival.take_mail(mail=mail, provider=provider, url=url, instead=spooling.keep_mail) for mail in mails
+    ]
     return any(taken)

@@ -14,13 +14,13 @@ def dispatch() -> None:
 
 
 def sweep() -> None:
-    """Every second: what a lost hint or a dead worker left behind moves again."""
+    """Every second: what a lost hint or a dead worker left behind moves again, and what waited for the database."""
+    spooling.drain()
     recovery.sweep()
 
 
 def tidy() -> None:
     """Every few seconds: events to try again, media to fetch, snoozes that end, stragglers of merges."""
-    spooling.drain()
     intake.retry_due()
     media.requeue_due()
     threads.wake_snoozed()

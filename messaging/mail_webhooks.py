@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from messaging.mail_signatures import PROVIDERS, verified_batch
-from messaging.services import mail_intake
+from messaging.services import mail_intake, spooling
 from messaging.signatures import forgeries_counted
 from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import asked
@@ -93,5 +93,5 @@ def _taken(http: HttpRequest, provider: str) -> Response:
     with forgeries_counted(provider, mail_intake.KIND):
         batch = verified_batch(http, payload, provider)
     source = mail_intake.Source(provider, batch.account_id, batch.business_id, http.get_full_path())
-    new = mail_intake.take_events(source, batch.events)
+    new = spooling.events_taken(source, batch.events)
     return Response({"received": len(batch.events), "new": new})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from messaging.providers.base import Provider
 from messaging.providers.registry import registry
@@ -69,7 +70,12 @@ def accounts_at(provider: str) -> list[Account]:
     """The newest accounts of businesses' own at a provider: for a webhook that does not name its account."""
     at, accounts = _lists.get(provider, (0.0, []))
     if not at or time.monotonic() - at > _KEPT_SECONDS:
-        rows = sql.rows(_AT_PROVIDER, {"provider": provider, "most": _MOST_TRIED})
+        try:
+            rows = sql.rows(_AT_PROVIDER, {"provider": provider, "most": _MOST_TRIED})
+        except (OperationalError, InterfaceError):
+            if not at:
+                raise
+            return accounts
         accounts = [account for row in rows if (account := _opened_or_none(row))]
         _lists[provider] = (time.monotonic(), accounts)
     return accounts
@@ -97,7 +103,13 @@ def _kept(key: tuple[str, Any], statement: str, params: dict[str, Any], *, keeps
     at, account = _cache.get(key, (0.0, None))
     if at and time.monotonic() - at < _KEPT_SECONDS:
         return account
-    row = sql.row(statement, params)
+    try:
+        row = sql.row(statement, params)
+    except (OperationalError, InterfaceError):
+        # What comes in while the database is away is checked by what this process knows (services/spooling.py).
+        if account is None:
+            raise
+        return account
     account = None if row is None else _opened(row)
     if account is None and not keeps_none:
         return None

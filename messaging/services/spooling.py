@@ -1,21 +1,27 @@
-"""Intake while the database is away: what a provider told us goes to the spool, and from there to its place."""
+"""Intake while the database is away: what a provider told us goes to the spool, and from there to its place.
 
-from collections.abc import Callable
+Whoever calls was checked before; a business's own key is known for as long as this process has seen it once.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from messaging.services import intake, spool
+from messaging.services import intake, mail_arrival, mail_intake, spool
 from messaging.services.intake import Hook
-from omega_project.lib import failpoints
+from omega_project.lib import failpoints, sql
+from omega_project.lib.api.middleware import drop_dead_connection
+from omega_project.lib.metrics import WEBHOOKS
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _MOST = 500
 _KEPT = ("provider", "kind", "payload", "url", "content_type", "business_id")
 _TAKERS: dict[str, Callable[[Hook], Any]] = {"sms.reply": intake.take_text, "sms.status": intake.take_status}
+AWAY = (OperationalError, InterfaceError)
 
 
 def register(kind: str, take: Callable[[Hook], Any]) -> None:
@@ -33,15 +39,53 @@ def taken(hook: Hook, instead: T) -> Any:
         answer = _TAKERS[hook.kind](hook)
         failpoints.hit("webhook.after_commit", hook.kind)
         return answer
-    except (OperationalError, InterfaceError) as error:
-        try:
-            spool.keep({name: getattr(hook, name) for name in _KEPT} | {"at": datetime.now(UTC).isoformat()})
-        except spool.Full as full:
-            log.error("spool.full", error=str(full))
-            raise error from None
+    except AWAY as error:
+        _keep({name: getattr(hook, name) for name in _KEPT}, error)
         intake.count(hook, "spooled")
-        log.warning("spool.kept", kind=hook.kind, error=str(error).split("\n")[0])
         return instead
+
+
+def events_taken(source: mail_intake.Source, events: Sequence[bytes]) -> int:
+    """As `taken`, for what a provider tells about mails: how many of the events are new, as far as is known."""
+    failpoints.hit("webhook.before_store", mail_intake.KIND)
+    try:
+        new = mail_intake.take_events(source, events)
+        failpoints.hit("webhook.after_commit", mail_intake.KIND)
+        return new
+    except AWAY as error:
+        facts = {name: getattr(source, name) for name in ("provider", "account_id", "business_id", "url")}
+        _keep({"kind": mail_intake.KIND, "payload": _joined(events)} | facts, error)
+        WEBHOOKS.labels(source.provider, mail_intake.KIND, "spooled").inc(len(events))
+        return len(events)
+
+
+def keep_mail(hook: Hook, key: str, size: int, error: Exception) -> None:
+    """Keep the event of a mail, whose own file of `size` bytes is on the disk already; the error where it cannot be."""
+    _keep({name: getattr(hook, name) for name in _KEPT} | {"key": key}, error, size)
+    WEBHOOKS.labels(hook.provider, hook.kind, "spooled").inc()
+
+
+def _keep(record: dict[str, Any], error: Exception, beside: int = 0) -> None:
+    try:
+        spool.keep(record | {"at": datetime.now(UTC).isoformat()}, beside)
+    except spool.Full as full:
+        log.error("spool.full", error=str(full))
+        raise error from None
+    log.warning("spool.kept", kind=record["kind"], error=str(error).split("\n")[0])
+
+
+def _joined(events: Sequence[bytes]) -> bytes:
+    """Events one behind the other, each with its length before it: they may hold any byte."""
+    return b"".join(b"%d:%s" % (len(one), one) for one in events)
+
+
+def _parted(joined: bytes) -> list[bytes]:
+    events, place = [], 0
+    while place < len(joined):
+        begin = joined.index(b":", place) + 1
+        place = begin + int(joined[place : begin - 1])
+        events.append(joined[begin:place])
+    return events
 
 
 def drain() -> int:
@@ -50,8 +94,12 @@ def drain() -> int:
     for file, record in spool.records(_MOST):
         try:
             _take(record)
-        except (OperationalError, InterfaceError):
-            return count
+        except AWAY as error:
+            spool.not_begun(file)
+            if not _answers():
+                break
+            log.warning("spool.later", file=file.name, error=str(error).split("\n")[0])
+            continue
         except Exception as error:
             log.exception("spool.cannot_use", file=file.name)
             spool.set_aside(file, repr(error))
@@ -63,6 +111,24 @@ def drain() -> int:
     return count
 
 
+def _answers() -> bool:
+    """Whether the database is there: then one record that it refuses for now holds up no other."""
+    try:
+        drop_dead_connection()
+        sql.rows("SELECT 1 AS one")
+    except AWAY:
+        return False
+    return True
+
+
 def _take(record: dict[str, Any]) -> None:
-    hook = intake.hook_again(**(record | {"at": datetime.fromisoformat(record["at"])}))
-    _TAKERS[hook.kind](hook)
+    at = datetime.fromisoformat(record.pop("at"))
+    key = record.pop("key", None)
+    if record["kind"] == mail_intake.KIND:
+        source = mail_intake.Source(record["provider"], record["account_id"], record["business_id"], record["url"])
+        mail_intake.take_events(source, _parted(record["payload"]))
+    elif key is not None:
+        mail_arrival.bring(intake.hook_again(**record, at=at), key)
+    else:
+        hook = intake.hook_again(**record, at=at)
+        _TAKERS[hook.kind](hook)

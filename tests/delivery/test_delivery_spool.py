@@ -1,7 +1,10 @@
 """The spool: whole or not there, in order, never used where it is damaged, and honest where it is full."""
 
+import contextlib
+import os
+
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from accounts.models import Business, Sender
 from conversations.models import Message
@@ -66,9 +69,65 @@ def test_the_database_away_keeps_it_and_answers(away):
     assert spool.waiting() == 1
 
 
-def test_the_drain_stops_where_the_database_is_away_again(away):
+def refuse(*_):
+    raise OperationalError("the connection is closed")
+
+
+@pytest.mark.django_db
+def test_the_drain_stops_where_the_database_is_away_again():
+    for _ in range(5):
+        keep(1)
+        with connection.execute_wrapper(refuse):
+            assert spooling.drain() == 0
+    assert (spool.waiting(), set_aside()) == (5, 0)
+
+
+@pytest.mark.django_db
+def test_a_record_that_the_database_refuses_for_now_holds_up_no_other(away, monkeypatch):
+    Sender.objects.create(business=Business.objects.create(name="Studio"), channel="sms", address="+12125550180")
     keep(1)
-    assert (spooling.drain(), spool.waiting()) == (0, 1)
+    receipt = intake.hook_again(
+        provider="twilio", kind="sms.status", payload=b"MessageSid=SM1&MessageStatus=sent", url="/x",
+        content_type=FORM, business_id=None,
+    )  # fmt: skip
+    spool.keep({name: getattr(receipt, name) for name in spooling._KEPT} | {"at": "2026-03-01T09:00:01+00:00"})
+    for _ in range(4):
+        spooling.drain()
+    assert (spool.waiting(), set_aside()) == (1, 0)
+    assert WebhookEvent.objects.get().kind == "sms.status"
+
+
+def set_aside():
+    return spool.usage()["set_aside"]
+
+
+@pytest.mark.django_db
+def test_a_record_that_ends_its_process_each_time_is_set_aside_after_three_deaths(monkeypatch):
+    def ends(hook):
+        raise SystemExit
+
+    Sender.objects.create(business=Business.objects.create(name="Studio"), channel="sms", address="+12125550180")
+    keep(1, body="POISON")
+    keep(2)
+    with monkeypatch.context() as patch:
+        patch.setitem(spooling._TAKERS, "sms.reply", lambda one: ends(one) if b"POISON" in one.payload else None)
+        for _ in range(3):
+            with pytest.raises(SystemExit):
+                spooling.drain()
+    assert spooling.drain() == 1
+    assert (spool.waiting(), set_aside()) == (0, 1)
+    assert Message.objects.get().body == "hello"
+
+
+def test_what_a_dying_process_was_writing_is_forgotten_after_a_while(folder):
+    keep(1)
+    old, fresh = folder / "1.part", folder / "2.part"
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with contextlib.suppress(RuntimeError):
+        list(spool.records(1))
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_a_full_spool_lets_the_caller_call_again(away, settings):
