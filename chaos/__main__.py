@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -18,12 +19,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same load and the same faults")
     parser.add_argument("--seconds", type=float, default=None, help="how long it burns (300)")
-    parser.add_argument("--rate", type=float, default=30.0, help="acts a second (30)")
+    parser.add_argument("--rate", type=float, default=20.0, help="acts a second (20)")
     parser.add_argument("--reach", action="store_true", help=f"{REACH} sends, as many texts in, a kill every 2 s")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     home = Path(os.environ.get("OMEGA_HOME") or ".omega") / "chaos"
     print(f"seed {seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, what was mounted taken away
     try:
         with System(home) as system:
             result = fire(system, seed=seed, shape=_shape(given), rounds=1 if given.reach else 2)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-CALLERS = 4
+CALLERS = 8
 # How often each kind of act is done, of a hundred or so.
 ACTS = {
     "send": 34, "send_many": 5, "send_mail": 9, "text": 20, "stop_or_start": 4, "write_mail": 4, "call_in": 3,
@@ -52,7 +52,7 @@ class Shape:
     """How large a run is. `reach`: so many sends and incoming texts, and a process killed every two seconds."""
 
     seconds: float = 300.0
-    rate: float = 30.0
+    rate: float = 20.0
     clients: int = 60
     reach: int = 0
 

@@ -20,7 +20,8 @@ SETTLE_SECONDS = 240.0
 OVERTIME_SECONDS = 150.0
 _OPEN = """
 SELECT (SELECT count(*) FROM conversations_message WHERE due_at IS NOT NULL AND (
-        status IN ('scheduled', 'queued', 'sending') OR (status = 'unknown' AND lease_until IS NOT NULL)))
+        status IN ('scheduled', 'queued', 'sending') OR (status = 'unknown' AND lease_until IS NOT NULL)
+        OR (status = 'sent' AND channel = 'sms')))
     + (SELECT count(*) FROM messaging_webhookevent WHERE next_attempt_at IS NOT NULL
         AND status IN ('pending', 'failed')) AS n
 """
