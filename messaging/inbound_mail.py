@@ -1,6 +1,6 @@
 """Where mail providers hand over what clients write: checked, kept, answered at once."""
 
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import structlog
 from django.conf import settings
@@ -21,6 +21,7 @@ from omega_project.lib.api.errors import Fault, NotFound, ParameterError, as_api
 from omega_project.lib.api.examples import asked
 from omega_project.lib.api.parsing import spool_body
 from omega_project.lib.api.schema import ErrorBody, ParameterErrorBody
+from omega_project.lib.network import kept_headers
 
 log = structlog.get_logger(__name__)
 _MULTIPART = "multipart/form-data"
@@ -85,14 +86,14 @@ class InboundMail(OmegaViewSet):
 
 def _taken(http: HttpRequest, file: IO[bytes], provider: str) -> bool:
     """Whether any of it was new. 422 for what is no mail in any form; whatever may be one is kept."""
-    content_type, url = http.META.get("CONTENT_TYPE", ""), http.get_full_path()
+    content_type = http.META.get("CONTENT_TYPE", "")
+    post = mail_arrival.Post(provider, http.get_full_path(), kept_headers(http))
+    call: dict[str, Any] = {"post": post, "instead": spooling.keep_mail}
     try:
         if provider != SENDGRID:
             require_signature(http, file, provider)
             if file.seek(0, 2) > mail_arrival.MOST_AT_ONCE:  # a job reads it: it may be many times its size in memory
-                return mail_arrival.take_request(
-                    file=file, content_type=content_type, provider=provider, url=url, instead=spooling.keep_mail
-                )
+                return mail_arrival.take_request(file=file, content_type=content_type, **call)
         mails = read_mails(file, content_type, provider)
     except NotAMail as error:
         raise ParameterError([Fault(["body"], str(error))]) from error
@@ -101,10 +102,6 @@ def _taken(http: HttpRequest, file: IO[bytes], provider: str) -> bool:
             if as_api_error(error) is not None:
                 raise
             log.exception("mail.unreadable", provider=provider)  # a fault of ours: once it is mended, a replay reads it
-        return mail_arrival.take_request(
-            file=file, content_type=content_type, provider=provider, url=url, instead=spooling.keep_mail
-        )
-    taken = [
-        mail_arrival.take_mail(mail=mail, provider=provider, url=url, instead=spooling.keep_mail) for mail in mails
-    ]
+        return mail_arrival.take_request(file=file, content_type=content_type, **call)
+    taken = [mail_arrival.take_mail(mail=mail, **call) for mail in mails]
     return any(taken)

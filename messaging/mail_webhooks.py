@@ -14,6 +14,7 @@ from omega_project.lib.api.endpoints import OmegaViewSet
 from omega_project.lib.api.examples import asked
 from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody, ParameterErrorBody
+from omega_project.lib.network import kept_headers
 
 
 class EventsTaken(BaseModel):
@@ -92,6 +93,6 @@ def _taken(http: HttpRequest, provider: str) -> Response:
     payload = read_body(http, settings.OMEGA_MAX_BODY_BYTES)
     with forgeries_counted(provider, mail_intake.KIND):
         batch = verified_batch(http, payload, provider)
-    source = mail_intake.Source(provider, batch.account_id, batch.business_id, http.get_full_path())
+    source = mail_intake.Source(provider, batch.account_id, batch.business_id, http.get_full_path(), kept_headers(http))
     new = spooling.events_taken(source, batch.events)
     return Response({"received": len(batch.events), "new": new})

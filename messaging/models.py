@@ -87,6 +87,11 @@ class WebhookEvent(models.Model):
     dedupe_key = models.CharField(max_length=255)
     url = models.CharField(max_length=2048, blank=True)
     content_type = models.CharField(max_length=255, blank=True)
+    headers = models.JSONField(default=dict, db_default={}, help_text="Of the call, but for what opens a door.")
+    verdict = models.CharField(
+        max_length=8, blank=True, default="", db_default="",
+        help_text="By what it proved to be the provider: platform or business (whose key signed it), password, asked.",
+    )  # fmt: skip
     payload = models.BinaryField(editable=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
     error = models.TextField(blank=True)

@@ -14,6 +14,7 @@ from omega_project.lib.api.examples import FORM, asked
 from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody
 from omega_project.lib.forms import query_of
+from omega_project.lib.network import kept_headers
 
 _TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response>{}</Response>'
 _TEXT = {"MessageSid": "SM" + "0" * 32, "From": "+12125550142", "To": "+12125550100", "Body": "On my way"}
@@ -68,4 +69,7 @@ def twilio_hook(request: Request, kind: str) -> intake.Hook:
     with forgeries_counted("twilio", kind):
         found = verified_form(http, payload)
     url, content_type = http.get_full_path(), http.META.get("CONTENT_TYPE", "")
-    return intake.Hook("twilio", kind, found.form, payload, url, content_type, query_of(url), found.business_id)
+    return intake.Hook(
+        "twilio", kind, found.form, payload, url, content_type, query_of(url), found.business_id,
+        headers=kept_headers(http), verdict="business" if found.business_id else "platform",
+    )  # fmt: skip

@@ -26,6 +26,18 @@ def _model(title: str, icon: str, app: str, model: str, query: str = "") -> dict
     }
 
 
+def _page(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
+    """A link to a page of our own."""
+    link: Any = reverse_lazy(f"admin:{name}")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "permission": _allowed(permission),
+        "active": lambda request: request.path.startswith(str(link)),
+    }
+
+
 def _is_here(link: Any, query: str) -> Callable[[HttpRequest], bool]:
     """Whether the page is this list or one of its records; a list under a query is not the list without."""
     name, _, value = query.partition("=")
@@ -75,7 +87,7 @@ SIDEBAR: dict[str, Any] = {
         _group(
             "Delivery",
             _model("Messages", "send", "conversations", "message"),
-            _model("Problems", "sms_failed", "conversations", "message", PROBLEMS),
+            _page("Problems", "sms_failed", "conversations_message_problems", "conversations.view_message"),
             _model("Webhook events", "webhook", "messaging", "webhookevent"),
             _model("Failed events", "report", "messaging", "webhookevent", FAILED),
         ),

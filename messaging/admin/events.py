@@ -9,20 +9,32 @@ from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ModelAdmin
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET
 from unfold.decorators import display
 
 from conversations.admin.records import link
+from messaging.admin import rehearsals
 from messaging.admin.mails import as_download
 from messaging.models import WebhookEvent
 from messaging.services import mail_sources, stored_mail
 from messaging.services.intake import replay_event
+from messaging.services.rehearsing import rehearse
 from omega_project.lib import forms
 from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
+from omega_project.lib.reach import reach_of
 
+# By what a call proved to be its provider's: one that did not was answered with 401 or 403, and never stored.
+VERDICTS = {
+    "platform": "Accepted: signed by the platform's key.",
+    "business": "Accepted: signed by the key of the business's own account.",
+    "password": "Accepted: it gave the hook's user and password, and its signature held where it had one.",
+    "asked": "Not a call: omega asked the provider for its own record.",
+    "": "Accepted. It came before omega kept by what.",
+}
 MOST_SHOWN = 20_000
 MOST_FIELD = 2000
 TONES = {"pending": "warning", "processed": "success", "failed": "danger", "ignored": "default"}
@@ -55,14 +67,17 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
     sortable_by = ()
     list_fullwidth = True
     actions = ("replay_selected",)
-    blind_deeds = ("replay", *actions)
-    post_actions = (PostAction("replay", "Replay", "replay", "primary"),)
+    blind_deeds = ("replay", "rehearse", *actions)
+    post_actions = (
+        PostAction("rehearse", "What would a replay change?", "preview"),
+        PostAction("replay", "Replay", "replay", "primary"),
+    )
     fields = (
         ("provider", "kind"), ("status", "attempts"), "error", ("shown_message", "business"),
-        ("received_at", "processed_at", "next_attempt_at"), "shown_form", "shown_payload", "url",
-        ("content_type", "dedupe_key"),
+        ("received_at", "processed_at", "next_attempt_at"), "shown_verdict", "shown_form", "shown_payload",
+        "shown_headers", "url", ("content_type", "dedupe_key"),
     )  # fmt: skip
-    readonly_fields = ("shown_message", "shown_form", "shown_payload")
+    readonly_fields = ("shown_message", "shown_verdict", "shown_form", "shown_payload", "shown_headers")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         match = request.resolver_match
@@ -83,6 +98,19 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
             return as_download(mail_sources.open_source(stored.file), f"event-{event.pk}{Path(stored.file).suffix}")
         except (ValueError, FileNotFoundError) as error:
             raise Http404 from error
+
+    def rehearse(self, request: HttpRequest, obj: WebhookEvent) -> HttpResponse:
+        """What a replay would change, row by row; nothing is."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": obj,
+            "title": f"What a replay of event {obj.pk} would change",
+            "post_actions": [one for one in self.post_actions if one.name == "replay"],
+            "may_act": True,
+            **rehearsals.told(rehearse(event_id=obj.pk), is_hidden=_is_hidden(request)),
+        }
+        return TemplateResponse(request, "admin/omega_lib/rehearsal.html", context)
 
     def replay(self, request: HttpRequest, obj: WebhookEvent) -> None:
         self._replay(request, [obj])
@@ -129,6 +157,14 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
     def shown_form(self, obj: WebhookEvent) -> str:
         return render_to_string("admin/omega_lib/event_form.html", {"fields": _fields(obj)})
 
+    @display(description="verdict")
+    def shown_verdict(self, obj: WebhookEvent) -> str:
+        return VERDICTS.get(obj.verdict, obj.verdict)
+
+    @display(description="headers")
+    def shown_headers(self, obj: WebhookEvent) -> str:
+        return render_to_string("admin/omega_lib/event_form.html", {"fields": sorted(obj.headers.items())})
+
     @display(description="as it came")
     def shown_payload(self, obj: WebhookEvent) -> str:
         raw = bytes(obj.payload)
@@ -136,6 +172,11 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
         context = {"text": text, "size": len(raw), "most": MOST_SHOWN, "event": obj}
         context["has_source"] = obj.kind == stored_mail.KIND
         return render_to_string("admin/omega_lib/event_payload.html", context)
+
+
+def _is_hidden(request: HttpRequest) -> bool:
+    curtain = getattr(request, "curtain", None)
+    return reach_of(request).is_masked and not (curtain and curtain.is_open)
 
 
 def _fields(event: WebhookEvent) -> list[tuple[str, str]]:

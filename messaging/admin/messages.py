@@ -16,7 +16,7 @@ from unfold.decorators import display
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY, STATUS_TONES
 from conversations.models import Message
 from conversations.services.reading import messages_by_ids
-from messaging.admin import mails
+from messaging.admin import mails, problems
 from messaging.admin.words import step_sentence, told, why_not_retried
 from messaging.models import Attempt
 from messaging.services.explaining import explain
@@ -59,7 +59,7 @@ CANCEL = PostAction("cancel", "Cancel", "cancel", "danger", "Take this message b
 
 
 @admin.register(Message)
-class MessageAdmin(mails.MailPages, ExactSearch, ReadOnlyAdmin):
+class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnlyAdmin):
     list_display = ("shown_id", "shown_text", "shown_status", "shown_parties", "shown_business", "shown_at")
     list_display_links = ("shown_id",)
     list_filter = (StateFilter,)
@@ -94,7 +94,7 @@ class MessageAdmin(mails.MailPages, ExactSearch, ReadOnlyAdmin):
         return TemplateResponse(request, "admin/omega_lib/message.html", context)
 
     def get_urls(self) -> list[URLPattern]:
-        return [*self.mail_urls(), *super().get_urls()]
+        return [*self.problem_urls(), *self.mail_urls(), *super().get_urls()]
 
     def post_actions_for(self, obj: Any) -> tuple[PostAction, ...]:
         if obj.due_at is None:
@@ -142,6 +142,9 @@ class MessageAdmin(mails.MailPages, ExactSearch, ReadOnlyAdmin):
             if obj.pk in done.retried:
                 self.log_change(request, obj, "Retried by force." if force else "Retried.")
         _tell_retried(request, done, len(ids))
+
+    def told_retried(self, request: HttpRequest, done: Retried) -> None:
+        _tell_retried(request, done, done.matched)
 
     @display(description="message")
     def shown_id(self, obj: Message) -> str:

@@ -5,11 +5,12 @@ account is that business's alone: it names no other one's number, message or cal
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import structlog
 from django.db import Error as DatabaseError
 from django.db import OperationalError, transaction
@@ -29,9 +30,10 @@ MOST_ATTEMPTS = 8
 KNOWN = "known"
 
 _STORE = """
-INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
-    next_attempt_at, message_id, business_id, received_at, processed_at)
-SELECT %(ev_provider)s, %(ev_kind)s, %(ev_key)s, %(ev_url)s, %(ev_type)s, %(ev_payload)s, {status}, '', 0,
+INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, headers, verdict, payload, status,
+    error, attempts, next_attempt_at, message_id, business_id, received_at, processed_at)
+SELECT %(ev_provider)s, %(ev_kind)s, %(ev_key)s, %(ev_url)s, %(ev_type)s, %(ev_headers)s::jsonb, %(ev_verdict)s,
+    %(ev_payload)s, {status}, '', 0,
     {next_attempt}, {message}, {business}, COALESCE(%(ev_at)s::timestamptz, clock_timestamp()),
     clock_timestamp() {source}
 ON CONFLICT (provider, dedupe_key) DO NOTHING RETURNING id
@@ -72,7 +74,7 @@ WHERE id = %(id)s
 class Hook:
     """A verified call of a provider: its form, the bytes that it came in, and whose own account it came by.
 
-    `at` is when it came, where that was some time ago.
+    `at` is when it came, where that was some time ago; `verdict` by what it proved to be the provider's.
     """
 
     provider: str
@@ -84,6 +86,8 @@ class Hook:
     query: Mapping[str, str]
     business_id: int | None = None
     at: datetime | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    verdict: str = ""
 
     def stored(self, key: str) -> dict[str, Any]:
         return {
@@ -92,6 +96,8 @@ class Hook:
             "ev_key": storable(key)[:255],
             "ev_url": storable(self.url)[:2048],
             "ev_type": storable(self.content_type)[:255],
+            "ev_headers": orjson.dumps(self.headers).decode(),
+            "ev_verdict": self.verdict,
             "ev_payload": self.payload,
             "ev_business": self.business_id,
             "ev_at": self.at,
@@ -129,7 +135,8 @@ def take_text(hook: Hook) -> str:
 def take_listed(provider: str, form: Mapping[str, str]) -> None:
     """Store and record a text that only the provider's own record told us of; its webhook, should it come, is known."""
     payload = urlencode(form).encode()
-    hook = Hook(provider, "sms.reply", form, payload, "", "application/x-www-form-urlencoded", {})
+    content_type = "application/x-www-form-urlencoded"
+    hook = Hook(provider, "sms.reply", form, payload, "", content_type, {}, verdict="asked")
     sql.in_transaction(lambda: _store_and_process(hook, text_key(form["MessageSid"])))
 
 

@@ -3,8 +3,8 @@
 The event and the file are on disk before the answer. What cannot be processed stays, with its error, to be replayed.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from django.db import InterfaceError, OperationalError
@@ -26,21 +26,30 @@ MOST_AT_ONCE = 1024 * 1024
 Instead = Callable[[intake.Hook, str, int, Exception], None]
 
 
-def take_mail(*, mail: ArrivedMail, provider: str, url: str, instead: Instead) -> bool:
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The provider's post that a mail came in."""
+
+    provider: str
+    url: str
+    headers: Mapping[str, str]
+
+
+def take_mail(*, mail: ArrivedMail, post: Post, instead: Instead) -> bool:
     """Keep a mail and make use of it; False where it was known already.
 
     `instead` takes it while the database is away. Known by Message-ID, Date, From and the envelope's receivers; one
     without a Message-ID, or broken off, by its bytes.
     """
     stored = stored_of(mail)
-    return _take(mail.file, stored, provider, url, _key(mail, stored.digest), ".eml", instead)
+    return _take(mail.file, stored, post, _key(mail, stored.digest), ".eml", instead)
 
 
-def take_request(*, file: IO[bytes], content_type: str, provider: str, url: str, instead: Instead) -> bool:
+def take_request(*, file: IO[bytes], content_type: str, post: Post, instead: Instead) -> bool:
     """As `take_mail`, for a post whose mail is still to be found in it; known by its bytes."""
     size, digest = measured(file)
     stored = StoredMail("", size, digest, form="request", content_type=content_type[:255])
-    return _take(file, stored, provider, url, f"mail:{digest}", ".post", instead)
+    return _take(file, stored, post, f"mail:{digest}", ".post", instead)
 
 
 def _key(mail: ArrivedMail, digest: str) -> str:
@@ -52,12 +61,13 @@ def _key(mail: ArrivedMail, digest: str) -> str:
     return "mail:" + forms.digest(storable("\0".join(parts)).encode())
 
 
-def _take(
-    file: IO[bytes], stored: StoredMail, provider: str, url: str, key: str, ending: str, instead: Instead
-) -> bool:
+def _take(file: IO[bytes], stored: StoredMail, post: Post, key: str, ending: str, instead: Instead) -> bool:
     name = mail_sources.keep_source(file, ending)
     facts: dict[str, Any] = asdict(stored) | {"file": name}
-    hook = intake.Hook(provider, KIND, {}, StoredMail(**facts).as_payload(), url, "application/json", {})
+    hook = intake.Hook(
+        post.provider, KIND, {}, StoredMail(**facts).as_payload(), post.url, "application/json", {},
+        headers=post.headers, verdict="password",
+    )  # fmt: skip
     try:
         is_new = sql.in_transaction(lambda: _store(hook, key, at_once=stored.size <= MOST_AT_ONCE))
     except (OperationalError, InterfaceError) as error:

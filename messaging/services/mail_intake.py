@@ -4,10 +4,11 @@ Storing and use are one transaction: what was answered with 200 is on disk, and 
 thousand events take a handful of statements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import structlog
 from django.db import DatabaseError, OperationalError
 
@@ -28,9 +29,10 @@ MOST_ATTEMPTS = 8
 _MOST_KEY = 200
 
 _STORE = """
-INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error, attempts,
-    next_attempt_at, message_id, business_id, received_at, processed_at)
-SELECT %(provider)s, %(kind)s, x.key, %(url)s, 'application/json', x.payload, x.status, x.error, 0,
+INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, headers, verdict, payload, status,
+    error, attempts, next_attempt_at, message_id, business_id, received_at, processed_at)
+SELECT %(provider)s, %(kind)s, x.key, %(url)s, 'application/json', %(headers)s::jsonb, %(verdict)s, x.payload, x.status,
+    x.error, 0,
     -- Three seconds: our own commit may be on its way.
     CASE WHEN x.status = 'pending' THEN clock_timestamp() + interval '3 seconds' END, x.message, x.business,
     clock_timestamp(), CASE WHEN x.status <> 'pending' THEN clock_timestamp() END
@@ -60,6 +62,7 @@ class Source:
     account_id: int | None = None
     business_id: int | None = None
     url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -157,6 +160,7 @@ def _store(source: Source, notes: list[Note], matches: Matches, places: dict[int
     statuses = [_status(note, found.get(note.key)) for note in notes]
     params: dict[str, Any] = {
         "provider": source.provider, "kind": KIND, "url": source.url[:2048],
+        "headers": orjson.dumps(source.headers).decode(), "verdict": "business" if source.business_id else "platform",
         "keys": [note.key for note in notes],
         "payloads": [note.payload for note in notes],
         "statuses": statuses,

@@ -57,6 +57,7 @@ class Wanted:
     message_ids: list[int] | None = None
     channel: str | None = None
     direction: str | None = None
+    status: str | None = None
     error_code: str | None = None
     failed_after: datetime | None = None
     failed_before: datetime | None = None
@@ -100,6 +101,7 @@ def _matching(wanted: Wanted) -> list[dict[str, Any]]:
         ("m.id = ANY(%(ids)s::bigint[])", "ids", wanted.message_ids or None),
         ("m.channel = %(channel)s::text", "channel", wanted.channel),
         ("m.direction = %(direction)s::text", "direction", wanted.direction),
+        ("m.status = %(status)s::text", "status", wanted.status),
         ("m.error_code = %(code)s::text", "code", wanted.error_code),
         ("m.created_at >= %(after)s::timestamptz", "after", wanted.failed_after),
         ("m.created_at <= %(before)s::timestamptz", "before", wanted.failed_before),

@@ -19,7 +19,7 @@ from omega_project.lib.metrics import WEBHOOKS
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _MOST = 500
-_KEPT = ("provider", "kind", "payload", "url", "content_type", "business_id")
+_KEPT = ("provider", "kind", "payload", "url", "content_type", "business_id", "headers", "verdict")
 _TAKERS: dict[str, Callable[[Hook], Any]] = {"sms.reply": intake.take_text, "sms.status": intake.take_status}
 AWAY = (OperationalError, InterfaceError)
 
@@ -53,7 +53,7 @@ def events_taken(source: mail_intake.Source, events: Sequence[bytes]) -> int:
         failpoints.hit("webhook.after_commit", mail_intake.KIND)
         return new
     except AWAY as error:
-        facts = {name: getattr(source, name) for name in ("provider", "account_id", "business_id", "url")}
+        facts = {name: getattr(source, name) for name in ("provider", "account_id", "business_id", "url", "headers")}
         _keep({"kind": mail_intake.KIND, "payload": _joined(events)} | facts, error)
         WEBHOOKS.labels(source.provider, mail_intake.KIND, "spooled").inc(len(events))
         return len(events)
@@ -125,7 +125,8 @@ def _take(record: dict[str, Any]) -> None:
     at = datetime.fromisoformat(record.pop("at"))
     key = record.pop("key", None)
     if record["kind"] == mail_intake.KIND:
-        source = mail_intake.Source(record["provider"], record["account_id"], record["business_id"], record["url"])
+        known = {name: record[name] for name in ("provider", "account_id", "business_id", "url")}
+        source = mail_intake.Source(**known, headers=record.get("headers", {}))
         mail_intake.take_events(source, _parted(record["payload"]))
     elif key is not None:
         mail_arrival.bring(intake.hook_again(**record, at=at), key)

@@ -5,6 +5,17 @@ import ipaddress
 from django.conf import settings
 from django.http import HttpRequest
 
+from omega_project.lib.clean import storable
+
+_OPENS_A_DOOR = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_MOST_HEADERS, _LONGEST = 60, 1000
+
+
+def kept_headers(request: HttpRequest) -> dict[str, str]:
+    """The headers of a call as they may be kept: without what opens a door, and no more than a page shows."""
+    names = [name for name in request.headers if name.lower() not in _OPENS_A_DOOR][:_MOST_HEADERS]
+    return {storable(name)[:100]: storable(request.headers[name])[:_LONGEST] for name in names}
+
 
 def address_of(request: HttpRequest) -> str:
     """The caller's IP address; empty where nobody can tell.

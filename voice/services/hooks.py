@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from messaging.services import intake, spooling
+from messaging.services import intake, rehearsing, spooling
 from voice.services import dialing, opening, recordings, reports
 
 KINDS: dict[str, intake.Processor] = {
@@ -29,3 +29,6 @@ def register() -> None:
         intake.register(kind, process)
     for kind, take in DOORS.items():
         spooling.register(kind, take)
+    rehearsing.watch("voice_call", "message_id = %(message)s")
+    for table in ("voice_leg", "voice_recording"):
+        rehearsing.watch(table, "call_id = (SELECT v.id FROM voice_call v WHERE v.message_id = %(message)s)")
