@@ -1,5 +1,6 @@
 """Where Twilio asks what to do with a call, and tells what became of it: verify, store, answer at once."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -89,14 +90,21 @@ class VoiceWebhooks(OmegaViewSet):
     @extend_schema(
         summary="Update voice call status in DB",
         operation_id="twilio_voice_status",
-        description="Reports on a call and on each line that it rings; they may come doubled, late and shuffled.",
+        description=(
+            "Reports on a call and on each line that it rings; they may come doubled, late and shuffled. An address "
+            "that is given for the end of a Dial, or for recordings, besides: the first is answered with TwiML."
+        ),
         examples=[asked(_LEG, media_type=FORM)],
         tags=["twilio"],
         request=HOOK_FORM,
-        responses=_STORED,
+        responses={(200, "text/xml"): OpenApiResponse(str, description="TwiML, after a Dial."), **_STORED},
     )
     def status(self, request: Request) -> HttpResponse:
-        spooling.taken(twilio_hook(request, "voice.status"), None)
+        hook = twilio_hook(request, "voice.status")
+        if "DialCallStatus" in hook.form:
+            return _twiml(spooling.taken(replace(hook, kind="voice.dial"), opening.sorry()))
+        is_recording = {"RecordingSid", "RecordingStatus"} <= hook.form.keys()
+        spooling.taken(replace(hook, kind="voice.recording") if is_recording else hook, None)
         return HttpResponse(status=204)
 
     @extend_schema(
