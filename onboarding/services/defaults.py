@@ -42,7 +42,8 @@ def make_defaults(run: Run) -> Result:
     count = _make_templates(run)
     opened = _set_hours(run)
     _set_voice(run)
-    return Done(f"{counted(count, 'template')} at hand; hours of {counted(opened, 'location')} set.")
+    hours = f"hours of {counted(opened, 'location')} set" if opened else "no opening hours set: calls ring at any hour"
+    return Done(f"{counted(count, 'template')} at hand; {hours}.")
 
 
 def _make_templates(run: Run) -> int:

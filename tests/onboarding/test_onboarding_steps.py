@@ -260,6 +260,11 @@ def test_hours_and_calls_of_the_request(carrier):
     assert (voice.greeting, voice.texts_back, voice.ring_seconds) == ("Hello", True, 25)
 
 
+def test_a_business_without_hours_is_told_that_it_is_rung_at_any_hour(carrier):
+    told = world.details(world.onboarded(carrier))["defaults"]
+    assert told == ("done", "5 templates at hand; no opening hours set: calls ring at any hour.")
+
+
 def test_hours_that_make_no_sense_are_refused():
     places = [{"external_id": "soho", "name": "A", "hours": {"mon": [["9", "17"]]}}]
     assert world.onboard(world.a_request(locations=places)).faulty == {"body.locations.0.hours"}
