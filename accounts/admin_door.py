@@ -17,8 +17,9 @@ from accounts.services import two_factor
 ADMIN, QUEUES = "/admin/", "/django-rq/"
 # What somebody may open who gave the password and no code yet.
 _BEFORE_THE_CODE = frozenset({"two_factor", "login", "logout", "jsi18n"})
-# A page asks for news by itself every few seconds: that is nobody at work.
-_ASKED_BY_ITSELF = "conversations_conversation_entries"
+# Pages ask for news by themselves every few seconds: that is nobody at work.
+_LIVE = "inbox_live"
+_ASKED_BY_ITSELF = frozenset({"conversations_conversation_entries", "inbox_news", "inbox_side", "inbox_here", _LIVE})
 _BEGAN, _SEEN = "omega_began", "omega_seen"
 _WRITTEN_EVERY = 60.0
 
@@ -55,9 +56,17 @@ def session_is_over(request: HttpRequest, page: str | None) -> bool:
     began, seen = session.setdefault(_BEGAN, now), session.setdefault(_SEEN, now)
     if now - began > settings.ADMIN_SESSION_HOURS * 3600 or now - seen > settings.ADMIN_IDLE_MINUTES * 60:
         return True
-    if now - seen > _WRITTEN_EVERY and page != _ASKED_BY_ITSELF:
+    if now - seen > _WRITTEN_EVERY and page not in _ASKED_BY_ITSELF:
         session[_SEEN] = now
     return False
+
+
+def let_in(request: HttpRequest) -> bool:
+    """Whether a request outside of the admin's pages is somebody's who is logged in; says whom they reach."""
+    if not request.user.is_authenticated or session_is_over(request, _LIVE) or wants_code(request.user):
+        return False
+    request.reach = reach_of_user(request.user)  # type: ignore[attr-defined]
+    return True
 
 
 def wants_code(user: Any) -> bool:

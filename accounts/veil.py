@@ -27,6 +27,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What changes nobody's data but the person's own.
 _OWN = frozenset({
     "two_factor", "login", "logout", "password_change", "unmask", "mask_again", "jsi18n", "preferences", "tour_seen",
+    "inbox_here", "inbox_views",
 })  # fmt: skip
 _READS = ("_export",)  # a POST that only reads: it is masked as a page is
 REFUSAL = "Give a reason first: what is personal is hidden, and this would change somebody's data unseen."
@@ -82,6 +83,8 @@ def subject_of(request: HttpRequest) -> Subject | None:
     """Whom the row in the path is about; else the business that the page is narrowed to; None for everybody."""
     match, model = request.resolver_match, model_of(request)
     pk = str(match.kwargs.get("object_id", "")) if match else ""
+    if match and "conversation_id" in match.kwargs:  # the inbox's own pages
+        model, pk = apps.get_model("conversations", "conversation"), str(match.kwargs["conversation_id"])
     if model is not None and _is_id(pk):
         return _subject_of_row(model, int(pk))
     business = request.GET.get("business") or request.POST.get("business") or ""

@@ -1,5 +1,6 @@
 """The thread: columns, constraints and properties without a query. The message row is also the outbox."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -472,3 +473,46 @@ class ChangeFeed(models.Model):
 
     def __str__(self) -> str:
         return f"feed of business {self.business_id}"
+
+
+class Seen(models.Model):
+    """How far one log-in has read a conversation, beside the conversation's own count of unread messages.
+
+    `at` and `message_id` are the place of the last entry that was seen. Who never opened it has no row.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    message_id = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "seen mark"
+        constraints = [
+            # Read by the inbox: which of a page's conversations are new to the one who looks.
+            models.UniqueConstraint(fields=["user", "conversation"], name="seen_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"conversation {self.conversation_id} was seen"
+
+
+class SavedView(models.Model):
+    """One log-in's own way to look at a business's inbox: a name for a folder and its filters."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000, blank=True, help_text="The inbox's own query string.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Read by the inbox: the views of who looks, by name.
+            models.UniqueConstraint(fields=["user", "business", "name"], name="saved_view_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

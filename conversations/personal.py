@@ -32,3 +32,4 @@ masking.declare(
 )
 masking.declare("conversations_notification", plain={"kind"}, through=("conversation_id", "conversations_conversation"))
 masking.declare("conversations_clientmerge", client="kept_id")
+masking.declare_plain("conversations_seen", "conversations_savedview")

@@ -72,6 +72,13 @@ SIDEBAR: dict[str, Any] = {
     "navigation": [
         _group(
             "Inbox",
+            {
+                "title": "Inbox",
+                "icon": "inbox",
+                "link": reverse_lazy("admin:inbox"),
+                "permission": _allowed("conversations.view_conversation"),
+                "active": lambda request: request.path.startswith("/admin/inbox/"),
+            },
             _model("Conversations", "forum", "conversations", "conversation"),
             _model("Unread", "mark_chat_unread", "conversations", "conversation", UNREAD),
             _model("Templates", "quick_phrases", "messaging", "template"),
@@ -129,6 +136,8 @@ SIDEBAR: dict[str, Any] = {
             _model("Feed of changes", "rss_feed", "conversations", "change"),
             _model("Assignments", "assignment_ind", "conversations", "assignment"),
             _model("Notifications", "notifications", "conversations", "notification"),
+            _model("Seen marks", "visibility", "conversations", "seen"),
+            _model("Saved views", "bookmark", "conversations", "savedview"),
             _model("Merges of clients", "call_merge", "conversations", "clientmerge"),
             _model("Further addresses", "contact_phone", "accounts", "clientaddress"),
             _model("Watermarks", "water", "messaging", "watermark"),

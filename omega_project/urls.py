@@ -12,6 +12,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from rest_framework.negotiation import DefaultContentNegotiation
 
 import conversations.urls
+import messaging.console.urls
 from accounts.entrance import second_factor
 from accounts.reasons import mask_again, unmask
 from omega_project.health import Health
@@ -55,10 +56,12 @@ api: list[Any] = [
     re_path("^.*$", unknown_path),
 ]
 admin_urls, admin_app, admin_namespace = admin.site.urls
+# Before the admin's own paths, whose last one takes all that is left.
 own_pages = [
     path("two-factor/", second_factor, name="two_factor"),
     path("reason/", unmask, name="unmask"),
     path("reason/end/", mask_again, name="mask_again"),
+    *messaging.console.urls.urlpatterns,
 ]
 urlpatterns = [
     path("admin/", ([*own_pages, *admin_urls], admin_app, admin_namespace)),

@@ -52,6 +52,16 @@ def web(port: int, workers: int = WEB_WORKERS) -> Program:
     return Program("web", "web", tuple(words), forks=True)
 
 
+def live(port: int) -> Program:
+    """The process that tells the inbox's open windows what happens: one, since each window costs it little."""
+    options = {"interface": "asginl", "host": "127.0.0.1", "port": port, "http": 1, "workers": 1, "backlog": 2048,
+               "backpressure": 4096, "workers-kill-timeout": 1, "log-level": "warning"}  # fmt: skip
+    words = [sys.executable, "-m", "granian", "omega_project.asgi:application", "--no-ws"]
+    words += ["--respawn-failed-workers", "--no-access-log"]
+    words += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return Program("live", "live", tuple(words), forks=True)
+
+
 def workers() -> list[Program]:
     """The background workers, one for each order of the queues."""
     worker_class = ("--worker-class", "omega_project.lib.jobs.OmegaWorker")

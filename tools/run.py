@@ -54,6 +54,7 @@ class Run:
         self.environment = environment
         self.port = _port(environment, "PORT", 8000)
         self.sandbox_port = _port(environment, "SANDBOX_PORT", 8001)
+        self.live_port = _live_port(environment, self.port, self.sandbox_port)
         self.children: list[Child] = []
         self.services = Services({}, home, say)
         # Asked of the environment as it was given: later it names the sandbox itself.
@@ -69,7 +70,8 @@ class Run:
             self._add(programs.sandbox())
         self._manage("migrate", "--verbosity", "0")
         self._seed()
-        for program in (programs.web(self.port), *programs.workers(), programs.scheduler()):
+        live = programs.live(self.live_port)
+        for program in (programs.web(self.port), live, *programs.workers(), programs.scheduler()):
             self._add(program)
         self._wait_until_ready()
 
@@ -113,13 +115,19 @@ class Run:
     def _prepare_environment(self) -> None:
         if demo.is_debug(self.environment):
             demo.complete(self.environment, self.home, self.port, self.sandbox_port)
+            self.environment.setdefault("LIVE_BASE_URL", f"http://127.0.0.1:{self.live_port}")
         demo.bypass_proxies(self.environment)
-        fixed = {"PORT": self.port, "SANDBOX_PORT": self.sandbox_port, "OMEGA_HOME": self.home}
+        fixed = {
+            "PORT": self.port,
+            "LIVE_PORT": self.live_port,
+            "SANDBOX_PORT": self.sandbox_port,
+            "OMEGA_HOME": self.home,
+        }
         self.environment.update({name: str(value) for name, value in fixed.items()})
         self.environment.update(PYTHONUNBUFFERED="1", DJANGO_SETTINGS_MODULE="omega_project.settings")
 
     def _check_ports(self) -> None:
-        wanted = {"PORT": self.port}
+        wanted = {"PORT": self.port, "LIVE_PORT": self.live_port}
         if self.has_sandbox:
             wanted["SANDBOX_PORT"] = self.sandbox_port
         for name, port in wanted.items():
@@ -197,6 +205,7 @@ class Run:
         if self.has_sandbox:
             self._expect("sandbox", self.sandbox_port, "/ledger")
         self._expect("web", self.port, health)
+        self._expect("live", self.live_port, "/health")
         if not self._wait(lambda: probes.answers(self.port, f"{health}/ready"), READY_SECONDS / 2):
             say(f"omega answers, but not all of it is ready: http://127.0.0.1:{self.port}{health}/ready")
 
@@ -207,7 +216,9 @@ class Run:
         raise Refused(f"{name} does not answer on port {port}. The end of {log}:\n{tail(log)}")
 
     def _pids(self) -> dict[str, Any]:
-        found: dict[str, Any] = {name: [] for name in ("web", "worker", "scheduler", "sandbox", "postgres", "redis")}
+        found: dict[str, Any] = {
+            name: [] for name in ("web", "live", "worker", "scheduler", "sandbox", "postgres", "redis")
+        }
         for child in self.children:
             found[child.program.kind] += child.pids()
         found |= self.services.pids
@@ -303,8 +314,16 @@ def _port(environment: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def _live_port(environment: dict[str, str], port: int, sandbox_port: int) -> int:
+    """The port that is named; else one behind the web's and the sandbox's, or any other that is free."""
+    if environment.get("LIVE_PORT"):
+        return _port(environment, "LIVE_PORT", 0)
+    near = max(port, sandbox_port) + 1
+    return near if near < 65536 and probes.is_free(near) else probes.free_port()
+
+
 def _is_one(name: str, pids: Any) -> bool:
-    return isinstance(pids, list) and len(pids) == 1 and name not in {"web", "worker"}
+    return isinstance(pids, list) and len(pids) == 1 and name not in {"web", "live", "worker"}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ visible: whoever reads gives the places first, one at a time. So a transaction t
 behind a reader. Of two changes of one thing the first is visible whenever the second is, and has the lower id.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,24 @@ WHERE business_id = %(business)s::bigint
 _READ = """
 SELECT position, kind, subject_id, at FROM conversations_change
 WHERE business_id = %(business)s::bigint AND position > %(after)s::bigint ORDER BY position LIMIT %(most)s::int
+"""
+# What changed and in which conversation, and nothing of it: for windows that ask for what they show themselves.
+_LINES = """
+SELECT c.position, c.kind, c.subject_id, CASE
+    WHEN c.kind = 'conversation.updated' THEN c.subject_id
+    WHEN c.kind = 'assignment.created' THEN
+        (SELECT a.conversation_id FROM conversations_assignment a WHERE a.id = c.subject_id)
+    ELSE (SELECT m.conversation_id FROM conversations_message m WHERE m.id = c.subject_id)
+END AS conversation_id
+FROM conversations_change c
+WHERE c.business_id = %(business)s::bigint AND c.position > %(after)s::bigint ORDER BY c.position LIMIT %(most)s::int
+"""
+# Which of these businesses have something behind the places that are known: an index look-up or two for each.
+_STIRRED = """
+SELECT w.business AS id FROM unnest(%(ids)s::bigint[], %(positions)s::bigint[]) AS w(business, position)
+LEFT JOIN conversations_changefeed f ON f.business_id = w.business
+WHERE COALESCE(f.position, 0) > w.position OR EXISTS (
+    SELECT 1 FROM conversations_change c WHERE c.business_id = w.business AND c.position IS NULL)
 """
 _LAST = "SELECT position FROM conversations_changefeed WHERE business_id = %(business)s::bigint"
 # What was forgotten before it had a place takes one all the same: a reader finds the gap.
@@ -92,6 +110,30 @@ def read(*, business_id: int, after: int | None, limit: int) -> Page:
     shown = rows[:limit]
     position = shown[-1]["position"] if shown else after if after is not None else newest(business_id)
     return Page(_with_data(business_id, shown), position, len(rows) > limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """That something changed: what, and in which conversation (None where it is gone)."""
+
+    position: int
+    kind: str
+    subject_id: int
+    conversation_id: int | None
+
+
+def lines(*, business_id: int, after: int, limit: int) -> list[Line]:
+    """The changes after a place as `read` gives them, without what changed. Raises Forgotten."""
+    _place(business_id)
+    rows = sql.rows(_LINES, {"business": business_id, "after": after, "most": limit})
+    _require_unbroken(business_id, after, rows)
+    return [Line(row["position"], row["kind"], row["subject_id"], row["conversation_id"]) for row in rows]
+
+
+def stirred(positions: Mapping[int, int]) -> list[int]:
+    """Which of these businesses, by id, have changes behind the place given with each."""
+    rows = sql.rows(_STIRRED, {"ids": list(positions), "positions": list(positions.values())})
+    return [row["id"] for row in rows]
 
 
 def newest(business_id: int) -> int:

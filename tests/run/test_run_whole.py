@@ -104,7 +104,7 @@ def test_run_json_says_everything_to_its_owner_only(run: MakeRun) -> None:
     facts = run.facts()
     assert set(facts) == KEYS
     assert (run.home / "run.json").stat().st_mode & 0o777 == 0o600
-    assert set(facts["pids"]) == {"web", "worker", "scheduler", "sandbox", "postgres", "redis"}
+    assert set(facts["pids"]) == {"web", "live", "worker", "scheduler", "sandbox", "postgres", "redis"}
     assert all(processes.alive(pid) for pid in run.all_pids())
     assert set(facts["businesses"][0]) >= {"id", "name", "api_key", "sms_sender", "email_sender"}
 

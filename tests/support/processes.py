@@ -109,7 +109,7 @@ class Omega:
 
     def __init__(self, place: Place, **settings: str) -> None:
         self.place = place
-        self.port, self.sandbox_port = probes.free_port(), probes.free_port()
+        self.port, self.sandbox_port, self.live_port = (probes.free_port() for _ in range(3))
         self.base_url = f"http://127.0.0.1:{self.port}/omega"
         self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.environment = self._environment(settings)
@@ -136,7 +136,7 @@ class Omega:
     def start(self, *names: str) -> None:
         """Start programs by name and wait until they are ready.
 
-        The names: `web`, `worker-1`, `worker-2`, `scheduler`, `sandbox`.
+        The names: `web`, `live`, `worker-1`, `worker-2`, `scheduler`, `sandbox`.
         """
         for program in self._programs():
             if program.name in names:
@@ -194,6 +194,8 @@ class Omega:
         match self.children[name].program.kind:
             case "web":
                 return probes.answers(self.port, "/omega/health")
+            case "live":
+                return probes.answers(self.live_port, "/health")
             case "sandbox":
                 return probes.answers(self.sandbox_port, "/ledger")
             case "worker":
@@ -206,7 +208,8 @@ class Omega:
         return redis.from_url(self.place.redis_url)
 
     def _programs(self) -> list[programs.Program]:
-        return [programs.sandbox(), programs.web(self.port), *programs.workers(), programs.scheduler()]
+        web = (programs.web(self.port), programs.live(self.live_port))
+        return [programs.sandbox(), *web, *programs.workers(), programs.scheduler()]
 
     def _launch(self, program: programs.Program) -> None:
         if program.kind in {"worker", "scheduler"}:
@@ -229,6 +232,7 @@ class Omega:
             "REDIS_URL": self.place.redis_url,
             "PORT": str(self.port),
             "SANDBOX_PORT": str(self.sandbox_port),
+            "LIVE_BASE_URL": f"http://127.0.0.1:{self.live_port}",
             "OMEGA_URL_PREFIX": "omega/",
             "PYTHONUNBUFFERED": "1",
         }

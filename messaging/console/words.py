@@ -1,0 +1,43 @@
+"""What the inbox's scripts say, in the language of the page."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+_WORDS: dict[str, Any] = {
+    "offline": _("Not connected. What you write is kept; it goes on by itself."),
+    "over": _("Your session has ended. What you wrote is kept on this computer."),
+    "logIn": _("Log in again"),
+    "failed": _("That did not arrive. Please try again: nothing is done twice."),
+    "forbidden": _("You may not do that, or the page is too old: load it anew. What you wrote is kept."),
+    "sent": _("Sent."),
+    "undo": _("Undo"),
+    "undone": _("Taken back. Your words are in the box again."),
+    "scheduled": _("It goes at the time that you chose."),
+    "segment": _("segment"),
+    "segments": _("segments"),
+    "tooLong": _("A text has 1,600 characters at most. Send it as an e-mail."),
+    "unicode": _("These characters make each segment shorter (70 instead of 160):"),
+    "plain": _("Use plain ones"),
+    "typing": _("is typing …"),
+    "viewing": _("is here too"),
+    "meanwhile": _("Somebody answered while you were writing. Send yours all the same?"),
+    "sendAnyway": _("Send it all the same"),
+    "look": _("Look first"),
+    "filesByMail": _("Files go by e-mail: the box has changed to it."),
+    "restored": _("Your draft of last time."),
+    "newBelow": _("New messages below"),
+    "unread": _("Unread from here"),
+    "sure": _("Are you sure?"),
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "blocked": _("It could not go: the reason stands under it."),
+    "empty": _("Write something first."),
+    "viewName": _("A name for this view"),
+    "noMatch": _("Nobody of that name."),
+    "newMessage": _("New message"),
+}
+
+
+def for_scripts() -> dict[str, str]:
+    return {name: str(text) for name, text in _WORDS.items()}
