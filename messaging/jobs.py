@@ -17,6 +17,7 @@ def sweep() -> None:
     """Every second: what a lost hint or a dead worker left behind moves again, and what waited for the database."""
     spooling.drain()
     recovery.sweep()
+    reconciling.reconcile_due()
 
 
 def tidy() -> None:
@@ -31,8 +32,7 @@ def tidy() -> None:
 
 def reconcile() -> None:
     """Every few seconds: what came in and what became of what went out is compared with the provider's record."""
-    reconciling.reconcile_texts()
-    reconciling.reconcile_receipts()
+    reconciling.reconcile_due()
 
 
 def count_days() -> None:

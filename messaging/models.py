@@ -36,6 +36,10 @@ class Attempt(models.Model):
             # The fence: a second worker cannot begin the same try.
             models.UniqueConstraint(fields=["message", "number"], name="attempt_once"),
         ]
+        indexes = [
+            # Read by the claim: messages that were in a worker's hands when it died.
+            models.Index(fields=["message"], name="attempt_worker_lost", condition=Q(code="worker_lost")),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of message {self.message_id}"
@@ -96,6 +100,9 @@ class WebhookEvent(models.Model):
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
     error = models.TextField(blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    begun = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="Tries that ended their process: begun, and never finished."
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     business = models.ForeignKey(Business, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     message = models.ForeignKey(Message, models.SET_NULL, null=True, blank=True, related_name="+")

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from functools import partial
 from typing import Any
 
 import orjson
@@ -83,6 +84,10 @@ WITH quota AS (
         SELECT m.id, m.sender_id, m.priority, m.due_at, m.position FROM conversations_message m
         WHERE m.status = 'queued' AND m.due_at IS NOT NULL AND m.sender_id = q.sender_id
           AND m.priority = p.priority AND m.due_at <= clock_timestamp()
+          -- What two workers died over goes by itself (claim_alone): it takes no other down with it.
+          AND CASE WHEN %(alone)s::bigint IS NOT NULL THEN m.id = %(alone)s::bigint
+              ELSE m.attempts < 2 OR (SELECT count(*) FROM messaging_attempt d
+                  WHERE d.message_id = m.id AND d.code = 'worker_lost') < 2 END
           AND NOT EXISTS (
               SELECT 1 FROM conversations_message e
               WHERE e.conversation_id = m.conversation_id AND e.channel = m.channel AND e.position < m.position
@@ -148,6 +153,13 @@ WITH back AS (
 DELETE FROM messaging_attempt a USING back WHERE a.message_id = back.id AND a.number = back.number
 """
 
+_SUSPECTS = """
+SELECT m.id, m.sender_id FROM (
+    SELECT message_id FROM messaging_attempt WHERE code = 'worker_lost' GROUP BY message_id HAVING count(*) >= 2
+) d JOIN conversations_message m ON m.id = d.message_id
+WHERE m.status = 'queued' AND m.due_at <= clock_timestamp() ORDER BY m.due_at, m.position LIMIT 20
+"""
+
 UPLOADING = [channel.name for channel in BY_NAME.values() if channel.uploads]
 _BLOCKED = orjson.dumps(BLOCKED).decode()
 
@@ -195,9 +207,20 @@ def claim_due(*, room: int, in_flight: Mapping[int, int], most: int, worker: str
     return claimed
 
 
-def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> Claimed:
+def claim_alone(*, worker: str) -> Claimed:
+    """Claim one message that two workers died over, for a worker that has nothing else in hand. None, mostly."""
+    for suspect in sql.rows(_SUSPECTS):
+        claimed = sql.in_transaction(partial(_claim, 1, {}, 1, worker, suspect))
+        if claimed.claims or claimed.set_aside:
+            return claimed
+    return Claimed([], 0)
+
+
+def _claim(
+    room: int, in_flight: Mapping[int, int], most: int, worker: str, only: dict[str, Any] | None = None
+) -> Claimed:
     promote_scheduled()
-    senders = sql.rows(_SENDERS)
+    senders = [row for row in sql.rows(_SENDERS) if only is None or row["sender_id"] == only["sender_id"]]
     limits = _limits([row for row in senders if not row["is_shut"]], room, in_flight, most)
     limits |= _trials([row for row in senders if row["is_shut"] and row["may_try"]])
     if not limits:
@@ -206,6 +229,7 @@ def _claim(room: int, in_flight: Mapping[int, int], most: int, worker: str) -> C
         "shut": [row["sender_id"] for row in senders if row["is_shut"]], "hold": HOLD_SECONDS,
         "senders": list(limits), "limits": list(limits.values()), "room": room, "lease": LEASE_SECONDS,
         "worker": worker, "uploading": UPLOADING, "upload": UPLOAD_LEASE_SECONDS, "blocked": _BLOCKED,
+        "alone": only["id"] if only else None,
     }  # fmt: skip
     found = sql.rows(_CLAIM, params)
     _spend(senders, found)

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0
 # A try that has not begun this long after its claim is given back: the lease must outlive every call.
 BEGIN_WITHIN_SECONDS = 2.0
+# So long a run of the dispatcher gives to messages that go alone, before all others.
+ALONE_SECONDS = 2.0
 _GATHER_SECONDS = 0.008
 _GATHER_MOST = 64
 WORKER = f"{socket.gethostname()}:{os.getpid()}"[:64]
@@ -53,6 +55,7 @@ class Drain:
         """Send until nothing is due, time is up or the worker is asked to stop. True where work may be left."""
         ends = time.monotonic() + seconds
         try:
+            self._suspects()
             while True:
                 drop_dead_connection()
                 stop = jobs.is_stopping() or time.monotonic() > ends
@@ -63,6 +66,16 @@ class Drain:
         finally:
             self._finish()
 
+    def _suspects(self) -> None:
+        """What two workers died over goes first, each by itself: if this process dies too, nothing else is lost."""
+        ends = time.monotonic() + ALONE_SECONDS
+        while time.monotonic() < ends and not jobs.is_stopping():
+            drop_dead_connection()
+            if not self._take(claiming.claim_alone(worker=WORKER), time.time_ns()):
+                return
+            while self.in_flight:
+                self._settle(self._gather(wait=True))
+
     def _claim(self) -> int:
         """Claim what there is room for; how many messages that moved, those set aside included."""
         room = self.concurrency - self.in_flight
@@ -70,6 +83,9 @@ class Drain:
             return 0
         began = time.time_ns()
         claimed = claiming.claim_due(room=room, in_flight=self.by_business, most=self._share(), worker=WORKER)
+        return self._take(claimed, began)
+
+    def _take(self, claimed: claiming.Claimed, began: int) -> int:
         claimed_at = time.monotonic()
         self.troubled = claimed.troubled
         trail.told_claimed(claimed.claims, began)

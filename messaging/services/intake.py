@@ -4,7 +4,8 @@ An event is stored once, by its unique key; processing it again after a failure 
 account is that business's alone: it names no other one's number, message or call.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,8 @@ from omega_project.lib.metrics import WEBHOOKS
 
 log = structlog.get_logger(__name__)
 MOST_ATTEMPTS = 8
+# An event that ended its process this often is set aside: only a person tries it again.
+MOST_DEATHS = 3
 # What the metrics say of an event that had come before.
 KNOWN = "known"
 
@@ -60,10 +63,19 @@ FROM (
     WHERE status IN ('pending', 'failed') AND next_attempt_at <= clock_timestamp()
         AND (kind = %(mail)s::text) = %(is_mail)s::bool
     ORDER BY next_attempt_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
-) due WHERE e.id = due.id RETURNING e.id
+) due WHERE e.id = due.id RETURNING e.id, e.begun
+"""
+# Written before an event is tried, in a transaction of its own: a try that ends its process leaves it behind.
+_BEGUN = """
+UPDATE messaging_webhookevent SET begun = GREATEST(0, LEAST(begun + %(more)s::int, 1000))
+WHERE id = ANY(%(ids)s::bigint[])
+"""
+_SET_ASIDE = """
+UPDATE messaging_webhookevent SET status = 'failed', error = %(error)s, next_attempt_at = NULL
+WHERE id = ANY(%(ids)s::bigint[])
 """
 _FINISHED = """
-UPDATE messaging_webhookevent SET status = %(status)s, error = %(error)s, attempts = attempts + 1,
+UPDATE messaging_webhookevent SET status = %(status)s, error = %(error)s, attempts = attempts + 1, begun = 0,
     next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s::float), processed_at = clock_timestamp(),
     message_id = COALESCE(%(message)s::bigint, message_id), business_id = COALESCE(%(business)s::bigint, business_id)
 WHERE id = %(id)s
@@ -133,11 +145,16 @@ def take_text(hook: Hook) -> str:
 
 
 def take_listed(provider: str, form: Mapping[str, str]) -> None:
-    """Store and record a text that only the provider's own record told us of; its webhook, should it come, is known."""
+    """Store and record a text that only the provider's own record told us of; its webhook, should it come, is known.
+
+    Stored by itself first: where its processing ends this process, it is not listed, and processed, for ever.
+    """
     payload = urlencode(form).encode()
     content_type = "application/x-www-form-urlencoded"
     hook = Hook(provider, "sms.reply", form, payload, "", content_type, {}, verdict="asked")
-    sql.in_transaction(lambda: _store_and_process(hook, text_key(form["MessageSid"])))
+    event_id = sql.in_transaction(lambda: keep_event(hook, text_key(form["MessageSid"])))
+    if event_id:
+        replay_event(event_id=event_id)
 
 
 def text_key(sid: str) -> str:
@@ -323,26 +340,53 @@ def _finish(
 
 
 def retry_due(*, limit: int = 200) -> int:
-    """Process the events whose time has come; how many. Those of mails go many at a time."""
+    """Process the events whose time has come; how many. Those of mails go many at a time.
+
+    What a process died over goes alone, and is set aside after three deaths: it holds up no other.
+    """
     texts = sql.rows(_DUE, {"limit": limit, "mail": mail_intake.KIND, "is_mail": False})
-    for row in texts:
-        replay_event(event_id=row["id"])
     mails = sql.rows(_DUE, {"limit": mail_intake.CHUNK, "mail": mail_intake.KIND, "is_mail": True})
-    if mails:
-        mail_intake.replay([row["id"] for row in mails])
+    _set_aside([row["id"] for row in (*texts, *mails) if row["begun"] >= MOST_DEATHS])
+    together = [row["id"] for row in mails if not row["begun"]]
+    if together:
+        with _begun(together):
+            mail_intake.replay(together)
+    for row in (*texts, *(row for row in mails if row["begun"])):
+        if row["begun"] < MOST_DEATHS:
+            replay_event(event_id=row["id"])
     return len(texts) + len(mails)
+
+
+@contextmanager
+def _begun(event_ids: list[int]) -> Iterator[None]:
+    """Leaves a mark at events that end this process. A database that goes away meanwhile is not their doing."""
+    sql.rows(_BEGUN, {"ids": event_ids, "more": 1})
+    try:
+        yield
+    except Exception:
+        with suppress(DatabaseError):
+            sql.rows(_BEGUN, {"ids": event_ids, "more": -1})
+        raise
+
+
+def _set_aside(event_ids: list[int]) -> None:
+    if event_ids:
+        log.error("intake.set_aside", events=event_ids[:20])
+        error = f"Set aside: its processing ended the process {MOST_DEATHS} times."
+        sql.rows(_SET_ASIDE, {"ids": event_ids, "error": error})
 
 
 def replay_event(*, event_id: int) -> None:
     """Process one stored event again, whatever became of it before: known messages stay as they are."""
-    if WebhookEvent.objects.filter(pk=event_id, kind=mail_intake.KIND).exists():
-        mail_intake.replay([event_id])
-        return
 
     def work() -> None:
         process_event(event_id=event_id)
 
-    sql.in_transaction(work)
+    with _begun([event_id]):
+        if WebhookEvent.objects.filter(pk=event_id, kind=mail_intake.KIND).exists():
+            mail_intake.replay([event_id])
+        else:
+            sql.in_transaction(work)
 
 
 def process_waiting(*, event_id: int) -> None:

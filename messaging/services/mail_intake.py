@@ -45,7 +45,7 @@ SELECT id, provider, payload, business_id, attempts FROM messaging_webhookevent
 WHERE id = ANY(%(ids)s::bigint[]) AND kind = %(kind)s AND status <> 'processed' ORDER BY id FOR UPDATE
 """
 _FINISH = """
-UPDATE messaging_webhookevent e SET status = x.status, error = x.error, attempts = e.attempts + 1,
+UPDATE messaging_webhookevent e SET status = x.status, error = x.error, attempts = e.attempts + 1, begun = 0,
     next_attempt_at = clock_timestamp() + make_interval(secs => x.wait), processed_at = clock_timestamp(),
     message_id = COALESCE(x.message, e.message_id), business_id = COALESCE(x.business, e.business_id)
 FROM unnest(%(ids)s::bigint[], %(statuses)s::text[], %(errors)s::text[], %(waits)s::float[], %(messages)s::bigint[],

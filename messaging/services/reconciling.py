@@ -4,7 +4,8 @@ Each sender has a watermark. A pass lists what came since then, and some time be
 clocks differ; what is here already is known by the provider's id.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,8 @@ import structlog
 from django.conf import settings
 
 from messaging.providers.base import CannotAsk, KeepsRecord, StatusReport
-from messaging.services import carriers, intake, statuses
-from omega_project.lib import sealing, sql
+from messaging.services import carriers, intake, recovery, statuses
+from omega_project.lib import jobs, sealing, sql
 
 log = structlog.get_logger(__name__)
 # How far behind the watermark a pass looks: the record's lag, and two clocks ten minutes apart.
@@ -22,6 +23,10 @@ OVERLAP = timedelta(minutes=20)
 FIRST_LOOK = timedelta(days=1)
 _MOST_SENDERS = 20
 _MOST_RECEIPTS = 100
+# Of each account at once; and so many are asked about at a time, so that a whole pass of one that is silent is short.
+_MOST_OF_ACCOUNT = 50
+_EVERY_SECONDS = 5.0
+_LONGEST_SECONDS = 60
 
 _BEGIN = """
 INSERT INTO messaging_watermark (sender_id, listed_until, next_at, filled_in, error)
@@ -54,22 +59,65 @@ WHERE sender_id = %(sender)s
 """
 
 
+def reconcile_due() -> int:
+    """Compare with the providers' records what is due, every few seconds; how many texts and receipts that found.
+
+    One worker at a time, and not while one asks about outcomes: a provider that does not answer keeps no other worker
+    from sending.
+    """
+    if time.monotonic() - _Last.at < _EVERY_SECONDS:
+        return 0
+    with jobs.alone(recovery.TALK, _LONGEST_SECONDS) as is_mine:
+        if not is_mine:
+            return 0
+        _Last.at = time.monotonic()
+        return reconcile_texts() + reconcile_receipts()
+
+
+class _Last:
+    """When this process compared the last time."""
+
+    at = -_EVERY_SECONDS
+
+
 def reconcile_texts() -> int:
     """Compare the senders whose time has come; how many texts were filled in, each once, in its place in time."""
     sql.rows(_BEGIN, {"back": FIRST_LOOK})
     taken = sql.rows(_TAKE, {"every": settings.RECONCILE_SECONDS, "most": _MOST_SENDERS})
-    return sum(_reconcile(row) for row in taken)
+    if not taken:
+        return 0
+    keepers = [_keeper_or_reason(row) for row in taken]
+    with ThreadPoolExecutor(len(taken)) as pool:
+        answers = {pool.submit(_listed, row, keeper): row for row, keeper in zip(taken, keepers, strict=True)}
+        return sum(_note(answers[answer], answer.result()) for answer in as_completed(answers))
 
 
-def _reconcile(row: dict[str, Any]) -> int:
-    found, error = 0, ""
+def _keeper_or_reason(row: dict[str, Any]) -> KeepsRecord | CannotAsk | None:
+    """The provider whose record is read; None where it keeps none."""
     try:
         provider = carriers.provider_of(row["business_id"], row["provider"])
-        if isinstance(provider, KeepsRecord):
-            found = _fill_in(row, provider.received(row["address"], row["listed_until"] - OVERLAP))
-    except (CannotAsk, sealing.CannotOpen) as reason:
-        error = str(reason)
+    except sealing.CannotOpen as reason:
+        return CannotAsk(str(reason))
+    return provider if isinstance(provider, KeepsRecord) else None
+
+
+def _listed(row: dict[str, Any], keeper: KeepsRecord | CannotAsk | None) -> list[dict[str, str]] | CannotAsk:
+    """What came in for a sender, as its provider has it. On a thread: asks no database."""
+    if keeper is None or isinstance(keeper, CannotAsk):
+        return keeper or []
+    try:
+        return keeper.received(row["address"], row["listed_until"] - OVERLAP)
+    except CannotAsk as reason:
+        return reason
+
+
+def _note(row: dict[str, Any], answer: list[dict[str, str]] | CannotAsk) -> int:
+    found, error = 0, ""
+    if isinstance(answer, CannotAsk):
+        error = str(answer)
         log.warning("reconcile.cannot_ask", sender_id=row["sender_id"], error=error)
+    else:
+        found = _fill_in(row, answer)
     sql.rows(_LOOKED, {"now": row["now"], "error": error, "found": found, "sender": row["sender_id"]})
     return found
 
@@ -92,9 +140,17 @@ UPDATE conversations_message m SET lease_until = CASE
     WHEN clock_timestamp() - m.sent_at < interval '2 hours' THEN clock_timestamp() + interval '1 hour'
     WHEN clock_timestamp() - m.sent_at < interval '2 days' THEN clock_timestamp() + interval '6 hours' END
 FROM (
-    SELECT id FROM conversations_message
-    WHERE status = 'sent' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
-    ORDER BY lease_until LIMIT %(most)s::int FOR UPDATE SKIP LOCKED
+    SELECT l.id FROM (
+        SELECT u.id, row_number() OVER (PARTITION BY u.provider, p.id ORDER BY u.lease_until) AS place
+        FROM (
+            SELECT id, business_id, provider, lease_until FROM conversations_message
+            WHERE status = 'sent' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
+            ORDER BY lease_until LIMIT 2000
+        ) u LEFT JOIN accounts_provideraccount p
+            ON p.business_id = u.business_id AND p.provider = u.provider AND p.is_active
+    ) x JOIN conversations_message l ON l.id = x.id
+    WHERE x.place <= %(share)s::int AND l.status = 'sent' AND l.lease_until < clock_timestamp()
+    ORDER BY x.place, l.lease_until LIMIT %(most)s::int FOR UPDATE OF l SKIP LOCKED
 ) due WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.provider, m.provider_message_id, m.attempts
 """
@@ -102,11 +158,15 @@ RETURNING m.id, m.business_id, m.provider, m.provider_message_id, m.attempts
 
 def reconcile_receipts() -> int:
     """Ask what became of messages whose delivery receipt never came; how many moved. Asked for two days at most."""
-    taken = [row for row in sql.rows(_AWAITED, {"most": _MOST_RECEIPTS}) if row["provider_message_id"]]
+    taken = [
+        row
+        for row in sql.rows(_AWAITED, {"most": _MOST_RECEIPTS, "share": _MOST_OF_ACCOUNT})
+        if row["provider_message_id"]
+    ]
     keepers = [_keeper(row) for row in taken]
     if not any(keepers):
         return 0
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(_MOST_OF_ACCOUNT) as pool:
         reports = list(pool.map(_became, taken, keepers))
     return sum(_apply(row, report) for row, report in zip(taken, reports, strict=True) if report)
 

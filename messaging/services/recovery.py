@@ -1,7 +1,7 @@
 """What a lost hint, a dead worker or a cut line left behind: found every second, and asked before it is sent again."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from messaging.providers.base import CanBeAsked, CannotAsk, Listed, Outcome, Pro
 from messaging.services import claiming, delivery, handover, settling, trail, wakeup
 from messaging.services.claiming import as_claim
 from messaging.services.prepared import Prepared
-from omega_project.lib import sql
+from omega_project.lib import jobs, sql
 
 log = structlog.get_logger(__name__)
 # A message that ended its worker this often is set aside.
@@ -20,6 +20,11 @@ MOST_DEATHS = 3
 # An outcome that could not be found out for so long stays unknown: only a person sends it again.
 ASKED_FOR = timedelta(hours=1)
 _ASKING_SECONDS = 30
+# Talk with providers beside sends: one worker at a time (resolve_unknown, reconciling).
+TALK = "talk"
+# Of each account at once: a share of the hundred.
+ASKED_AT_ONCE = 16
+_MOST_THREADS = 64
 _ASK_AGAIN_SECONDS = 10
 _LISTEN_AGAIN_SECONDS = 5
 _SILENCE = "the provider has it not on its record, or told nothing of it"
@@ -43,12 +48,22 @@ INSERT INTO conversations_messageevent (message_id, from_status, status, source,
 SELECT id, 'sending', 'unknown', 'sweep', 'the worker was lost', clock_timestamp() FROM marked
 RETURNING message_id
 """
+# No account has more asked about at once than its share: one that does not answer keeps nobody else waiting.
 _TAKE_UNKNOWN = """
 UPDATE conversations_message m SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s::int)
 FROM (
-    SELECT id FROM conversations_message
-    WHERE status = 'unknown' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
-    ORDER BY lease_until LIMIT 100 FOR UPDATE SKIP LOCKED
+    SELECT l.id, x.account_id FROM (
+        SELECT u.id, p.id AS account_id,
+            row_number() OVER (PARTITION BY u.provider, p.id ORDER BY u.lease_until) AS place
+        FROM (
+            SELECT id, business_id, provider, lease_until FROM conversations_message
+            WHERE status = 'unknown' AND due_at IS NOT NULL AND lease_until < clock_timestamp()
+            ORDER BY lease_until LIMIT 5000
+        ) u LEFT JOIN accounts_provideraccount p
+            ON p.business_id = u.business_id AND p.provider = u.provider AND p.is_active
+    ) x JOIN conversations_message l ON l.id = x.id
+    WHERE x.place <= %(share)s::int AND l.status = 'unknown' AND l.lease_until < clock_timestamp()
+    ORDER BY x.place, l.lease_until LIMIT 100 FOR UPDATE OF l SKIP LOCKED
 ) due
 WHERE m.id = due.id
 RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.provider, m.from_address, m.to_address,
@@ -57,7 +72,7 @@ RETURNING m.id, m.business_id, m.attempts, m.attempts_allowed, m.channel, m.prov
      JOIN messaging_attempt a ON a.message_id = e.message_id AND a.number = m.attempts
      WHERE e.message_id = m.id AND e.processed_at >= a.started_at) AS told_at,
     (SELECT count(*)::int FROM conversations_messageevent v WHERE v.message_id = m.id AND v.status = 'unknown')
-        AS unknowns,
+        AS unknowns, due.account_id,
     (SELECT a.started_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS started_at,
     (SELECT a.finished_at FROM messaging_attempt a WHERE a.message_id = m.id AND a.number = m.attempts) AS finished_at,
     (SELECT count(*)::int FROM messaging_attempt a WHERE a.message_id = m.id AND a.code = 'worker_lost') AS deaths
@@ -89,20 +104,32 @@ def sweep() -> dict[str, int]:
     lost = sql.rows(_EXPIRE, {"hold": claiming.HOLD_SECONDS})
     promoted = claiming.promote_scheduled()
     sql.rows(_ORPHANS)
+    _wake_due()
     asked = resolve_unknown()
-    for row in sql.rows(_DUE):
-        wakeup.wake_dispatch(row["priority"])
+    if asked:
+        _wake_due()
     if lost or asked:
         log.info("sweep", lost=len(lost), asked=asked, promoted=promoted)
     return {"lost": len(lost), "promoted": promoted, "asked": asked}
 
 
+def _wake_due() -> None:
+    for row in sql.rows(_DUE):
+        wakeup.wake_dispatch(row["priority"])
+
+
 def resolve_unknown() -> int:
     """Find out about outcomes that nobody knows: the provider has it, it surely has not, or it cannot be told yet.
 
-    Some providers can be asked; of the others their events tell, or their silence does.
+    Some providers can be asked; of the others their events tell, or their silence does. One worker at a time: a
+    provider that does not answer keeps no other one from sending.
     """
-    began, taken = time.time_ns(), sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS})
+    with jobs.alone(TALK, _ASKING_SECONDS) as is_mine:
+        return _resolve() if is_mine else 0
+
+
+def _resolve() -> int:
+    began, taken = time.time_ns(), sql.rows(_TAKE_UNKNOWN, {"seconds": _ASKING_SECONDS, "share": ASKED_AT_ONCE})
     providers = [delivery.provider_for(as_claim(row)) for row in taken]
     asked = [(row, one) for row, one in zip(taken, providers, strict=True) if _can_be_asked(one)]
     _ask_all(asked)
@@ -119,13 +146,16 @@ def _can_be_asked(provider: Provider | SendResult) -> bool:
 
 
 def _ask_all(asked: list[tuple[dict[str, Any], Provider | SendResult]]) -> None:
+    """Ask about all of them at once; what is answered is written down at once too."""
     if not asked:
         return
     ready = handover.prepare([as_claim(row) for row, _ in asked])
-    with ThreadPoolExecutor(min(16, len(asked))) as pool:
-        answers = list(pool.map(_ask, *zip(*asked, strict=True), ready))
-    for (row, _), answer in zip(asked, answers, strict=True):
-        _conclude(row, answer)
+    with ThreadPoolExecutor(min(_MOST_THREADS, len(asked))) as pool:
+        answers = {
+            pool.submit(_ask, row, provider, one): row for (row, provider), one in zip(asked, ready, strict=True)
+        }
+        for answer in as_completed(answers):
+            _conclude(answers[answer], answer.result())
 
 
 def _ask(row: dict[str, Any], provider: Provider | SendResult, ready: Prepared) -> list[Listed] | CannotAsk:

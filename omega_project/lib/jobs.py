@@ -4,6 +4,8 @@ Redis holds hints, never truth: each function here may lose its job, and the swe
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -92,6 +94,34 @@ def kicked(queue: str, job: str) -> None:
             line.delete(_kick_key(queue, job))
         except RedisError as error:
             _line.rest(error)
+
+
+@contextmanager
+def alone(name: str, seconds: int) -> Iterator[bool]:
+    """Whether this process is to do what one at a time suffices for: another one may be at it, for `seconds` at most.
+
+    A hint like all in Redis: where that is away, everybody does it.
+    """
+    mine = _taken(name, seconds)
+    try:
+        yield mine
+    finally:
+        if mine and (line := _line.get()) is not None:
+            try:
+                line.delete(f"omega:alone:{name}")
+            except RedisError as error:
+                _line.rest(error)
+
+
+def _taken(name: str, seconds: int) -> bool:
+    line = _line.get()
+    if line is None:
+        return True
+    try:
+        return bool(line.set(f"omega:alone:{name}", 1, nx=True, ex=seconds))
+    except RedisError as error:
+        _line.rest(error)
+        return True
 
 
 def _kick_key(queue: str, job: str) -> str:
@@ -192,4 +222,14 @@ def is_stopping() -> bool:
     return OmegaWorker.stopping
 
 
-__all__ = ["OmegaWorker", "enqueue", "is_stopping", "kick", "kicked", "redis_failed", "redis_line", "workers_alive"]
+__all__ = [
+    "OmegaWorker",
+    "alone",
+    "enqueue",
+    "is_stopping",
+    "kick",
+    "kicked",
+    "redis_failed",
+    "redis_line",
+    "workers_alive",
+]

@@ -1,14 +1,17 @@
 """What a try's outcome means, and that a late finisher changes nothing."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from conversations.models import MessageEvent
+from accounts.models import ProviderAccount
+from conversations.models import Message, MessageEvent
 from messaging.models import Attempt, Consent
 from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
-from messaging.services import recovery, retrying, settling, statuses
+from messaging.services import carriers, claiming, recovery, retrying, settling, statuses
+from omega_project.lib import sealing
 from tests.delivery import world
 
 pytestmark = pytest.mark.django_db
@@ -182,7 +185,7 @@ def test_a_message_that_ends_its_worker_three_times_is_set_aside(monkeypatch: py
     for _ in range(3):
         world.later(message_id, lease_until=timedelta(seconds=20))
         recovery.sweep()
-        world.claim()
+        world.claim() or claiming.claim_alone(worker="test")
     row = world.message(message_id)
     assert row.status == "failed"
     assert "Set aside" in row.error_message
@@ -208,3 +211,44 @@ def test_a_provider_that_gives_one_id_twice_spoils_nobody_elses_outcome():
     rows = [world.message(one) for one in ids]
     assert {row.status for row in rows} == {"sent"}
     assert [row.provider_message_id for row in rows] == ["SMsame", None, "SMother"]
+
+
+class Silent:
+    """A provider that answers no question until the others were answered."""
+
+    name = "twilio"
+
+    def __init__(self, answered: threading.Event) -> None:
+        self.answered, self.asked = answered, 0
+
+    def send(self, message: object) -> SendResult:
+        raise AssertionError
+
+    def find(self, message: object, since: object) -> list[Listed]:
+        self.asked += 1
+        assert self.answered.wait(20), "the others waited for the one that is silent"
+        raise CannotAsk("silence")
+
+
+class Prompt(Silent):
+    def find(self, message: object, since: object) -> list[Listed]:
+        self.answered.set()
+        return [Listed("SMfound", "sent", "", None)]
+
+
+def test_a_provider_that_does_not_answer_keeps_nobody_elses_outcome_waiting(monkeypatch: pytest.MonkeyPatch):
+    answered = threading.Event()
+    broken, other = world.business(), world.business()
+    providers = {broken.pk: Silent(answered), other.pk: Prompt(answered)}
+    secrets = sealing.seal({"auth_token": "x"})
+    ProviderAccount.objects.create(business=broken, provider="twilio", account_id="AC1", secrets=secrets)
+    monkeypatch.setattr(carriers, "provider_of", lambda business_id, name: providers[business_id])
+    for owner, number in ((broken, 40), (other, 1)):
+        for _ in range(number):
+            world.text(owner, world.client(owner))
+    for claim in world.claim(room=100):
+        world.settle(claim, result(Outcome.UNKNOWN, code="no_answer"))
+    Message.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    recovery.resolve_unknown()
+    assert providers[broken.pk].asked == recovery.ASKED_AT_ONCE
+    assert Message.objects.get(business=other).provider_message_id == "SMfound"
