@@ -29,7 +29,7 @@ _OWN = frozenset({
     "two_factor", "login", "logout", "password_change", "unmask", "mask_again", "jsi18n", "preferences", "tour_seen",
     "inbox_here", "inbox_views",
 })  # fmt: skip
-_READS = ("_export",)  # a POST that only reads: it is masked as a page is
+_READS = ("_export", "_preview")  # a POST that only reads: it is masked as a page is
 REFUSAL = "Give a reason first: what is personal is hidden, and this would change somebody's data unseen."
 
 _NO_VIEWS = (

@@ -1,4 +1,4 @@
-"""The words that are data: templates, consent keywords, carriers' codes. Editing one counts within a minute."""
+"""The words that are data: consent keywords, carriers' codes. Editing one counts within a minute."""
 
 import re
 from typing import Any
@@ -10,11 +10,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from accounts.admin.businesses import OfBusinessAdmin
-from accounts.admin.filters import BusinessFilter
-from messaging.models import CarrierCode, ConsentKeyword, RetryRule, Template
+from messaging.models import CarrierCode, ConsentKeyword, RetryRule
 from messaging.services import vocabulary
-from messaging.services.templates import variables_of
 from omega_project.lib.admin import OmegaAdmin
 
 
@@ -90,35 +87,3 @@ class RetryRuleAdmin(VocabularyAdmin):
     @display(description="tries again after")
     def shown_waits(self, obj: RetryRule) -> str:
         return ", ".join(f"{wait} s" for wait in obj.waits) or "never"
-
-
-class TemplateForm(forms.ModelForm):
-    def clean_body(self) -> str:
-        body: str = self.cleaned_data["body"].replace("\r\n", "\n")
-        rest = re.sub(r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}", "", body)
-        if "{{" in rest or "}}" in rest:
-            raise ValidationError("A variable stands as {{ name }}: letters, digits and _ between two pairs of braces.")
-        return body
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("channel") == "email" and not cleaned.get("subject"):
-            self.add_error("subject", "An e-mail needs a subject.")
-        return cleaned
-
-
-@admin.register(Template)
-class TemplateAdmin(OfBusinessAdmin):
-    form = TemplateForm
-    is_removable = True
-    list_display = ("name", "business", "channel", "language", "shown_variables")
-    list_filter = (BusinessFilter, "channel")
-    search_fields = ("name",)
-    fieldsets = (
-        (None, {"fields": (("name", "business"), ("channel", "language"), "subject", "body")}),
-        ("Kept by omega", {"classes": ("collapse",), "fields": (("created_at", "updated_at"),)}),
-    )
-
-    @display(description="variables")
-    def shown_variables(self, obj: Template) -> str:
-        return ", ".join(variables_of(f"{obj.subject} {obj.body}")) or "-"

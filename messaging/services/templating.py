@@ -16,6 +16,11 @@ from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound
 from omega_project.lib.api.pagination import Cursor
 
+# What omega fills in by itself, where it is known.
+KNOWN = (
+    "client.first_name", "client.last_name", "client.name", "client.phone", "client.email", "staff.name",
+    "staff.first_name", "business.name", "location.name", "location.phone", "location.address",
+)  # fmt: skip
 BY_NAME = Order("t.name", "text", descending=False, tie="t.id")
 _ROWS = """
 SELECT t.id, t.business_id, t.name, t.channel, t.language, t.subject, t.body, t.created_at, t.updated_at {extra}
