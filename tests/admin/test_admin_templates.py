@@ -23,9 +23,9 @@ def preview(browser, business, **fields):
 
 def test_a_variable_with_a_dot_is_taken_as_the_api_takes_it(browser):
     assert save(browser, a_business()).status_code == 302
-    page = browser.get(PLACE).content.decode()
-    assert '<code class="om-variable">client.first_name</code>' in page
-    assert '<code class="om-variable">day</code>' in page
+    shown = browser.get(PLACE).content.decode()
+    assert '<code class="om-variable">client.first_name</code>' in shown
+    assert '<code class="om-variable">day</code>' in shown
 
 
 @pytest.mark.parametrize(
