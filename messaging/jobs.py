@@ -1,7 +1,7 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
 from conversations.services import changes, merging, notifying, threads
-from messaging.services import delivery, intake, media, reconciling, recovery, report_days, spooling, wakeup
+from messaging.services import backlog, delivery, intake, media, reconciling, recovery, report_days, spooling, wakeup
 from omega_project.lib import jobs, metrics
 
 
@@ -16,6 +16,7 @@ def dispatch() -> None:
 def sweep() -> None:
     """Every second: what a lost hint or a dead worker left behind moves again, and what waited for the database."""
     spooling.drain()
+    backlog.count_queues()
     recovery.sweep()
     reconciling.reconcile_due()
 

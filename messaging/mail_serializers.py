@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from messaging.serializers import Queue, Receipt, Record
+from messaging.serializers import EXPECTED, Queue, Receipt, Record
 from messaging.services import mail_rules
 from omega_project.lib.api.fields import Body, Email, Id, Text, Url
 
@@ -125,6 +125,7 @@ class EmailDryRun(BaseModel):
     segments: int
     consent: Literal["opted_in", "opted_out", "unknown"]
     release_at: datetime | None
+    expected_at: datetime | None = Field(default=None, description=EXPECTED)
     subject: str
     body: str
     html: str | None

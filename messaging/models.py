@@ -288,6 +288,21 @@ class SenderBudget(models.Model):
         return f"budget of sender {self.sender_id}"
 
 
+class SenderQueue(models.Model):
+    """How much was queued at a sender when it was counted last, and how fast it left (services/backlog.py)."""
+
+    sender = models.OneToOneField(Sender, models.CASCADE, primary_key=True, related_name="+")
+    high = models.PositiveIntegerField(default=0)
+    normal = models.PositiveIntegerField(default=0)
+    bulk = models.PositiveIntegerField(default=0)
+    last_position = models.BigIntegerField(default=0)
+    per_second = models.FloatField(null=True, blank=True, help_text="Messages that left it in a second, of late.")
+    measured_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"queue of sender {self.sender_id}"
+
+
 class Watermark(models.Model):
     """Up to when a sender's incoming texts were compared with the provider's own record, and what that found."""
 

@@ -136,6 +136,12 @@ class RecordCall(Addressed):
         return []
 
 
+EXPECTED = (
+    "When it will go, about: only where its sender's queue is so long that this is more than ten seconds away. It goes "
+    "by the sender's rate, or by what left the queue of late."
+)
+
+
 class SmsAccepted(BaseModel):
     """The first answer to a send or a record. `segments` is 0 for what is no text."""
 
@@ -145,6 +151,7 @@ class SmsAccepted(BaseModel):
     client_id: int
     status: StatusName
     segments: int
+    expected_at: datetime | None = Field(default=None, description=EXPECTED)
 
 
 class DryRun(BaseModel):
@@ -160,6 +167,7 @@ class DryRun(BaseModel):
     ucs2_characters: list[str]
     consent: Literal["opted_in", "opted_out", "unknown"]
     release_at: datetime | None
+    expected_at: datetime | None = Field(default=None, description=EXPECTED)
     body: str
 
 

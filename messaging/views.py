@@ -29,7 +29,9 @@ def accepted(answer: sending.Accepted, status: int) -> Response:
 
 
 def accepted_body(answer: sending.Accepted) -> dict[str, Any]:
-    return {
+    """`expected_at` only where there is something to say: most messages go at once."""
+    expected = {"expected_at": answer.expected_at} if answer.expected_at else {}
+    return expected | {
         "request_id": answer.request_id,
         "message_id": answer.message_id,
         "conversation_id": answer.conversation_id,
@@ -205,6 +207,7 @@ def dry_run(decision: sending.Decision) -> dict[str, Any]:
         "to": decision.to,
         "consent": decision.consent,
         "release_at": decision.release_at,
+        **({"expected_at": decision.expected_at} if decision.expected_at else {}),
         **decision.content.shown,
     }
 

@@ -144,6 +144,7 @@ SIDEBAR: dict[str, Any] = {
             _model("Days of reports", "today", "messaging", "reportday"),
             _model("Figures of reports", "query_stats", "messaging", "reportfigure"),
             _model("Sender budgets", "speed", "messaging", "senderbudget"),
+            _model("Sender queues", "traffic", "messaging", "senderqueue"),
             _model("Onboarding steps", "checklist", "onboarding", "onboardingstep"),
             _model("Onboarding requests", "move_to_inbox", "onboarding", "onboardingrequest"),
             _model("Invitations", "forward_to_inbox", "onboarding", "invitation"),

@@ -173,7 +173,9 @@ def new_request_id() -> str:
 
 
 _FIRST = """
-SELECT id, conversation_id, client_id, accepted_status, segments, request_hash FROM conversations_message
+SELECT id, conversation_id, client_id, accepted_status, segments, request_hash,
+    decision ->> 'expected_at' AS expected_at
+FROM conversations_message
 WHERE business_id = %(business)s AND request_id = %(request)s
 """
 

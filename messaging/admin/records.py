@@ -5,7 +5,17 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
-from messaging.models import Attempt, Circuit, Email, ReportDay, ReportFigure, ReportWatermark, SenderBudget, Watermark
+from messaging.models import (
+    Attempt,
+    Circuit,
+    Email,
+    ReportDay,
+    ReportFigure,
+    ReportWatermark,
+    SenderBudget,
+    SenderQueue,
+    Watermark,
+)
 from messaging.services import circuits
 from omega_project.lib.admin import PostAction, ReadOnlyAdmin, moment, tell
 
@@ -46,6 +56,21 @@ class SenderBudgetAdmin(ReadOnlyAdmin):
     @display(description="refilled")
     def shown_at(self, obj: SenderBudget) -> str:
         return moment(obj.refilled_at)
+
+
+@admin.register(SenderQueue)
+class SenderQueueAdmin(ReadOnlyAdmin):
+    """Senders with a long queue, as it was counted last."""
+
+    of_business = "sender__business_id"
+    list_display = ("sender", "high", "normal", "bulk", "per_second", "shown_at")
+    list_select_related = ("sender",)
+    ordering = ("-measured_at", "pk")
+    sortable_by = ()
+
+    @display(description="counted")
+    def shown_at(self, obj: SenderQueue) -> str:
+        return moment(obj.measured_at)
 
 
 @admin.register(Circuit)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from accounts.services.clients import create_client
-from messaging.services import consent
+from messaging.services import backlog, consent
 from messaging.services.channels import BY_NAME, EMAIL, SMS, Channel
 from omega_project.lib import sql
 
@@ -23,6 +23,7 @@ SELECT w.ord, clock_timestamp() AS now, b.timezone AS business_timezone, b.statu
         WHERE business_id = b.id AND channel = '{channel}' AND address = COALESCE(NULLIF(h.address, ''), w."to"))
         AS address_consent,
        s.id AS sender_id, s.address AS sender_address, s.provider AS sender_provider, s.why AS sender_why,
+       {ahead},
        w.staff IS NULL OR (
            SELECT true FROM accounts_staff WHERE id = w.staff AND business_id = b.id) IS NOT NULL AS staff_known,
        w.location IS NULL OR (
@@ -49,7 +50,7 @@ LEFT JOIN LATERAL (
 ) h ON true
 LEFT JOIN conversations_conversation v ON v.client_id = c.id
 LEFT JOIN LATERAL (
-    SELECT n.id, n.address, n.provider,
+    SELECT n.id, n.address, n.provider, n.messages_per_second,
         CASE WHEN n.address = w.sender THEN 'asked_for' WHEN n.location_id = w.location THEN 'location'
              WHEN n.id = v.last_sender_id THEN 'conversation'
              WHEN n.location_id = c.home_location_id THEN 'home_location'
@@ -79,7 +80,12 @@ ORDER BY c.{column} = %(address)s::text DESC, v.last_message_at DESC NULLS LAST,
 
 def _filled(statement: str, channel: Channel, **more: int) -> str:
     return statement.format(
-        column=channel.column, kind=channel.kind, channel=channel.name, consent=f"consent_{channel.name}", **more
+        column=channel.column,
+        kind=channel.kind,
+        channel=channel.name,
+        consent=f"consent_{channel.name}",
+        ahead=backlog.AHEAD,
+        **more,
     )
 
 
@@ -112,6 +118,7 @@ class Facts:
     quiet_from: time
     quiet_until: time
     now: datetime
+    queue: backlog.Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,7 @@ def _facts(row: dict[str, Any], to: str | None) -> Facts:
         quiet_from=row["quiet_from"],
         quiet_until=row["quiet_until"],
         now=row["now"],
+        queue=backlog.queue_of(row["ahead"], row["first_ahead"], row["per_second"]),
     )
 
 

@@ -92,6 +92,7 @@ class Accepted:
     status: str
     segments: int
     replayed: bool = False
+    expected_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ class Decision:
     consent: str
     release_at: datetime | None
     facts: parties.Facts
+    expected_at: datetime | None = None
 
 
 def queue_message(draft: Draft) -> Accepted:
@@ -152,7 +154,8 @@ def decide(draft: Draft, known: parties.Facts | None = None) -> Decision:
     if draft.expected_last_message_id is not None and facts.conversation_id is not None:
         _require_unmoved(facts.conversation_id, draft.expected_last_message_id)
     would, reason, release = _verdict(draft, facts, content)
-    return Decision(would, reason, sender, to, content, facts.consent, release, facts)
+    expected = facts.queue.expected_at(PRIORITIES[draft.priority], facts.now) if would == "send" else None
+    return Decision(would, reason, sender, to, content, facts.consent, release, facts, expected)
 
 
 def ends_of(draft: Draft, field_name: str = "to") -> parties.Ends:
@@ -278,8 +281,9 @@ def _store(draft: Draft, decision: Decision) -> Accepted:
     if message.status == Message.Status.QUEUED:
         wakeup.wake_dispatch(message.priority)
     return Accepted(
-        message.request_id, stored["id"], message.conversation_id, message.client_id, message.status, message.segments
-    )
+        message.request_id, stored["id"], message.conversation_id, message.client_id, message.status, message.segments,
+        expected_at=decision.expected_at,
+    )  # fmt: skip
 
 
 def append(messages: list[NewMessage], contents: Sequence[Content]) -> dict[int, dict[str, Any]]:
@@ -330,6 +334,7 @@ def row_of(draft: Draft, decision: Decision) -> NewMessage:
             "sender": facts.sender_reason,
             "release_at": decision.release_at,
             "source": draft.source,
+            **({"expected_at": decision.expected_at} if decision.expected_at else {}),
             **content.facts,
         },
         metadata=draft.metadata,
@@ -343,4 +348,5 @@ def replayed(business_id: int, request_id: str, fingerprint: bytes) -> Accepted:
     return Accepted(
         request_id, first["id"], first["conversation_id"], first["client_id"], first["accepted_status"],
         first["segments"], replayed=True,
+        expected_at=datetime.fromisoformat(first["expected_at"]) if first["expected_at"] else None,
     )  # fmt: skip
