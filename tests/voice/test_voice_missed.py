@@ -1,6 +1,9 @@
 """A call that nobody answered: unread, told to whom it concerns, answered by a text, each once."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from accounts.models import Business, Client
 from conversations.models import Conversation, Message, Notification
@@ -18,6 +21,7 @@ from tests.contract.world import (
     sid,
 )
 from tests.voice.world import a_voice_number, call_in, dialled, heard, only_call, only_message, prefer, thread_of
+from voice.models import Call
 from voice.services import telling
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +96,7 @@ def test_the_text_back_goes_from_the_number_that_was_called():
     assert text.body.startswith("Hi, this is Lotus. Sorry that we missed your call.")
     assert (text.request_id, only_call(studio).text_back) == (f"text-back:{only_call(studio).sid}", "sent")
     number = a_voice_number(studio)
-    missed(studio, caller, number)
+    missed(studio, phone(), number)
     assert [one.from_address for one in texts(studio)] == [studio.sender] * 2
 
 
@@ -136,6 +140,27 @@ def test_who_must_not_be_texted_is_not(why):
     assert only_call(studio).text_back != "sent"
 
 
+def test_who_calls_again_soon_is_texted_once():
+    studio, caller = a_studio(), phone()
+    text_back(studio)
+    missed(studio, caller)
+    missed(studio, caller)
+    assert len(texts(studio)) == 1
+    assert Call.objects.order_by("id").last().text_back == "texted back lately"
+    Message.objects.filter(channel="sms").update(created_at=timezone.now() - timedelta(hours=2))
+    missed(studio, caller)
+    assert len(texts(studio)) == 2
+
+
+def test_a_text_that_did_not_go_is_none():
+    studio, caller = a_studio(), phone()
+    text_back(studio)
+    missed(studio, caller)
+    Message.objects.filter(channel="sms").update(status="failed")
+    missed(studio, caller)
+    assert len(texts(studio)) == 2
+
+
 def test_a_mobile_abroad_is_texted():
     studio = a_studio()
     text_back(studio)
@@ -150,7 +175,7 @@ def test_twenty_first_calls_of_one_stranger_at_once_are_one_client_and_twenty_mi
     at_once(20, lambda n: missed(studio, caller))
     assert Client.objects.filter(business_id=studio.id).count() == 1
     assert thread_of(studio, caller).unread_count == 20
-    assert len(texts(studio)) == 20
+    assert len(texts(studio)) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""The text that answers a missed call: the business's own words, with consent, once for each call."""
+"""The text that answers a missed call: the business's own words, with consent, once for who calls again and again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,13 +23,23 @@ SELECT 1 AS one FROM (
     WHERE conversation_id = %(conversation)s::bigint ORDER BY id DESC LIMIT 100
 ) m WHERE m.error_code = ANY(%(codes)s::text[]) AND m.to_address = %(to)s::text LIMIT 1
 """
+# Who calls again within this time is not texted again: it is one wish to talk.
+_REST_HOURS = 1
+_LATELY = """
+SELECT 1 AS one FROM (
+    SELECT to_address, metadata, status, created_at FROM conversations_message
+    WHERE conversation_id = %(conversation)s::bigint ORDER BY id DESC LIMIT 100
+) m WHERE m.metadata ? 'text_back' AND m.to_address = %(to)s::text AND m.status <> ALL(%(not_sent)s::text[])
+    AND m.created_at > clock_timestamp() - make_interval(hours => %(hours)s::int) LIMIT 1
+"""
+_NOT_SENT = ["blocked", "failed", "undelivered", "canceled"]
 
 
 def text_back(*, call: Mapping[str, Any], client: Client) -> str:
     """Text the caller of a missed call, where the business wants that and the client may be texted.
 
     What became of it: "sent", or why not. The request's id is the call's, so that no second one can go. In the
-    transaction that calls the call missed.
+    transaction that calls the call missed, where the conversation is locked already.
     """
     preferences = preferences_of(call["business_id"])
     if not preferences.texts_back:
@@ -37,6 +47,8 @@ def text_back(*, call: Mapping[str, Any], client: Client) -> str:
     caller = call["from_address"]
     if not is_textable(caller) or _is_landline(call["conversation_id"], caller):
         return "not a number for texts"
+    if _was_texted(call["conversation_id"], caller):
+        return "texted back lately"
     try:
         with transaction.atomic():
             return _send(call, client, preferences)
@@ -47,6 +59,11 @@ def text_back(*, call: Mapping[str, Any], client: Client) -> str:
 def _is_landline(conversation_id: int, number: str) -> bool:
     params = {"conversation": conversation_id, "codes": _LANDLINE_CODES, "to": number}
     return sql.row(_IS_LANDLINE, params) is not None
+
+
+def _was_texted(conversation_id: int, number: str) -> bool:
+    params = {"conversation": conversation_id, "to": number, "not_sent": _NOT_SENT, "hours": _REST_HOURS}
+    return sql.row(_LATELY, params) is not None
 
 
 def _send(call: Mapping[str, Any], client: Client, preferences: Preferences) -> str:
