@@ -12,7 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from conversations.models import Conversation
 from conversations.services.threads import NewNote
 from conversations.services.timeline import new_request_id
-from messaging.services import channels, consent, mail_rules, mails, parties
+from messaging.services import channels, consent, mail_rules, mails, parties, texts
 from messaging.services.mail_files import GivenFile
 from messaging.services.mails import MailToQueue
 from messaging.services.sending import Draft
@@ -118,10 +118,11 @@ def draft_of(
     }  # fmt: skip
     body = typed(form, "body")
     if form.get("channel") != "email":
-        return TextToQueue(**whole, body=body, fingerprint=_digest(body))
+        given = _files(files, texts.MOST_FILES, texts.MOST_FILE_BYTES)
+        return TextToQueue(**whole, body=body, files=given, fingerprint=_digest("\0".join([body, *_names(given)])))
     if not body:
         raise parameter_error("body", "is empty")
-    given, subject = _files(files), _subject(form)
+    given, subject = _files(files, MOST_FILES, mail_rules.MOST_BYTES), _subject(form)
     return MailToQueue(
         **whole,
         text=body,
@@ -129,7 +130,7 @@ def draft_of(
         cc=_copies(form),
         files=given,
         in_reply_to=_number(form.get("answers", "")),
-        fingerprint=_digest("\0".join([body, subject, form.get("cc", ""), *(one.name for one in given)])),
+        fingerprint=_digest("\0".join([body, subject, form.get("cc", ""), *_names(given)])),
     )
 
 
@@ -151,14 +152,19 @@ def _copies(form: QueryDict) -> list[str]:
         raise parameter_error("cc", str(error)) from None
 
 
-def _files(files: MultiValueDict[str, UploadedFile]) -> list[GivenFile]:
+def _files(files: MultiValueDict[str, UploadedFile], most: int, most_bytes: int) -> list[GivenFile]:
+    """What was chosen, read only where it is little enough."""
     chosen = files.getlist("files")
-    if len(chosen) > MOST_FILES or sum(one.size or 0 for one in chosen) > mail_rules.MOST_BYTES:
-        raise parameter_error("files", f"must be at most {MOST_FILES}, and {mail_rules.MOST_BYTES >> 20} MB together")
+    if len(chosen) > most or sum(one.size or 0 for one in chosen) > most_bytes:
+        raise parameter_error("files", f"must be at most {most}, and {most_bytes // 1_000_000} MB together")
     return [
         GivenFile(name=storable(one.name or "file")[:255], content_type=one.content_type or "", content=one.read())
         for one in chosen
     ]
+
+
+def _names(files: list[GivenFile]) -> list[str]:
+    return [one.name for one in files]
 
 
 def _number(text: str) -> int | None:

@@ -5,14 +5,15 @@ from typing import Any
 
 from django.conf import settings
 
+from conversations.media_links import link_for
 from messaging.providers.base import Outgoing
 from messaging.services.claiming import Claim
 from messaging.services.prepared import Prepared
 from omega_project.lib import sql
 
 _MEDIA = """
-SELECT message_id, array_agg(source_url ORDER BY id) AS urls FROM conversations_attachment
-WHERE message_id = ANY(%(ids)s::bigint[]) GROUP BY message_id
+SELECT message_id, array_agg(id ORDER BY id) AS ids, array_agg(source_url ORDER BY id) AS urls
+FROM conversations_attachment WHERE message_id = ANY(%(ids)s::bigint[]) GROUP BY message_id
 """
 
 
@@ -20,8 +21,13 @@ def prepare(claims: list[Claim]) -> list[Prepared]:
     """The texts with their media's addresses: no statement where none has media."""
     ids = [claim.message_id for claim in claims if claim.media_count]
     found: list[dict[str, Any]] = sql.rows(_MEDIA, {"ids": ids}) if ids else []
-    urls = {row["message_id"]: tuple(row["urls"]) for row in found}
+    urls = {row["message_id"]: _urls(row) for row in found}
     return [Prepared(partial(outgoing, claim, urls.get(claim.message_id, ()))) for claim in claims]
+
+
+def _urls(row: dict[str, Any]) -> tuple[str, ...]:
+    """Where each file lies; one that was given to us, with us."""
+    return tuple(url or link_for(pk) for pk, url in zip(row["ids"], row["urls"], strict=True))
 
 
 def outgoing(claim: Claim, media_urls: tuple[str, ...]) -> Outgoing:

@@ -7,35 +7,41 @@ from conversations.models import Attachment
 from messaging.segments import count_segments
 from messaging.services import consent, parties, templates, templating, vocabulary
 from messaging.services.channels import SMS, Channel
+from messaging.services.mail_files import GivenFile, keep
 from messaging.services.recording import Record
 from messaging.services.sending import Content, Draft
 from omega_project.lib.api.errors import parameter_error
 
 MOST_CHARACTERS = 1600
+MOST_FILES = 10
+# What a message's files may have together at Twilio (docs: MMS, accepted media).
+MOST_FILE_BYTES = 5_000_000
 
 
 @dataclass(slots=True)
 class TextToQueue(Draft):
-    """A text that a caller wants sent."""
+    """A text that a caller wants sent. `files` are kept here, and the carrier fetches them from us."""
 
     channel: ClassVar[Channel] = SMS
 
     body: str | None = None
     media_urls: list[str] = field(default_factory=list)
+    files: list[GivenFile] = field(default_factory=list)
 
     @property
     def has_files(self) -> bool:
-        return bool(self.media_urls)
+        return bool(self.media_urls or self.files)
 
     def compose(self, facts: parties.Facts, to: str) -> Content:
         """The text, rendered and counted."""
         del to
         body = self._rendered(facts)
+        self._require_small_files()
         segments = count_segments(body)
         return Content(
             body=body,
             segments=segments.count,
-            media_count=len(self.media_urls),
+            media_count=len(self.media_urls) + len(self.files),
             facts={"encoding": segments.encoding},
             shown={
                 "segments": segments.count, "encoding": segments.encoding, "ucs2_characters": segments.forced_by,
@@ -51,13 +57,22 @@ class TextToQueue(Draft):
             [body] = templates.fill(known | self.variables, found.body)
         if len(body) > MOST_CHARACTERS:
             raise parameter_error("body", f"must have at most {MOST_CHARACTERS} characters")
-        if not body.strip() and not self.media_urls:
+        if not body.strip() and not self.has_files:
             raise parameter_error("body", "is required where there are no media_urls and no template_id")
         return body
 
+    def _require_small_files(self) -> None:
+        if len(self.files) + len(self.media_urls) > MOST_FILES:
+            raise parameter_error("files", f"must be at most {MOST_FILES}")
+        if sum(file.size for file in self.files) > MOST_FILE_BYTES:
+            raise parameter_error("files", f"may have {MOST_FILE_BYTES // 1_000_000} MB together in a text")
+        if any(not file.size for file in self.files):
+            raise parameter_error("files", "has a file that is empty")
+
     def hang(self, message_id: int) -> None:
-        """The carrier fetches the media itself."""
+        """The carrier fetches the media itself: where they lie, or from us."""
         link(message_id, self.media_urls)
+        keep(message_id, self.files)
 
 
 @dataclass(slots=True)

@@ -168,7 +168,13 @@ class Box {
       this.counter.title = encoding === "ucs2" ? `Not in the GSM alphabet: ${forcedBy.join(" ")}` : "GSM alphabet";
       this.counter.classList.toggle("om-counter--ucs2", encoding === "ucs2");
     }
-    this.send.disabled = this.body.disabled || this.isSending || !text;
+    this.send.disabled = this.body.disabled || this.isSending || this.isEmpty;
+  }
+
+  /* A text may be a picture without a word; a mail has something to read. */
+  get isEmpty() {
+    const hasPicture = this.channel === "sms" && this.files && this.files.files.length > 0;
+    return !this.body.value.trim() && !hasPicture;
   }
 
   /* Files by the button, and by dragging them onto the box. */
@@ -176,6 +182,7 @@ class Box {
     const names = this.form.querySelector(".om-files");
     const show = () => {
       names.textContent = [...this.files.files].map((file) => file.name).join(", ");
+      this.count();
     };
     this.files.addEventListener("change", show);
     for (const kind of ["dragover", "drop"]) {
@@ -225,7 +232,7 @@ class Box {
   }
 
   async reply() {
-    if (this.isSending || !this.body.value.trim()) return;
+    if (this.isSending || this.isEmpty) return;
     this.isSending = true;
     this.send.disabled = true;
     const typed = this.body.value;
@@ -254,6 +261,8 @@ class Box {
     if (this.files) {
       this.files.value = "";
       this.files.dispatchEvent(new Event("change"));
+    }
+    if (this.channel === "email") {
       this.form.elements.answers.value = fresh.answers;
       this.form.elements.subject.value = fresh.subject;
     }
