@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chaos.plan import LANES
+from chaos.harms import HARMS
 from chaos.run import Result
 
 _SHOWN = 8
@@ -25,7 +25,12 @@ def _lines(result: Result) -> Iterator[str]:
     if result.left_to_people:
         yield f"{result.left_to_people} mails are left to a person: twice nobody could tell whether they were taken"
     yield ""
-    yield "faults      " + ", ".join(f"{kind} {count}" for kind, count in sorted(_faults(result).items()))
+    faults = {kind: count for kind, count in journal.done.items() if kind in HARMS}
+    for title, done in (
+        ("acts", {kind: n for kind, n in journal.done.items() if kind not in faults}),
+        ("faults", faults),
+    ):
+        yield f"{title:<12}" + ", ".join(f"{kind} {count}" for kind, count in sorted(done.items()))
     yield from (f"left out    {kind}: {why}" for kind, why in sorted(journal.left_out.items()))
     yield ""
     yield from (str(one) for one in result.recovered)
@@ -38,8 +43,3 @@ def _lines(result: Result) -> Iterator[str]:
         yield from ("", "The faults:", *journal.faults, "")
         reach = " ARGS=--reach" if shape.reach else f" SECONDS={shape.seconds:.0f}"
         yield f"Again: make chaos SEED={result.plan.seed}{reach}"
-
-
-def _faults(result: Result) -> dict[str, int]:
-    known = {kind for kinds, _ in LANES.values() for kind in kinds} | {"kill_any"}
-    return {kind: count for kind, count in result.journal.done.items() if kind in known}
