@@ -27,8 +27,8 @@ _OURS_ALONE = {"queued", "sending", "canceled"}
 
 _APPLY = """
 WITH found AS (
-    SELECT m.id, m.status, m.due_at IS NOT NULL AS ours, m.business_id, m.client_id, m.to_address, m.provider,
-        m.sent_at, m.traceparent,
+    SELECT m.id, m.status, m.attempts, m.due_at IS NOT NULL AS ours, m.business_id, m.client_id, m.to_address,
+        m.provider, m.sent_at, m.traceparent,
         m.provider_message_id IS NOT NULL AND %(sid)s::text <> '' AND m.provider_message_id <> %(sid)s::text
             OR (%(attempt)s::int > 0 AND m.attempts <> %(attempt)s::int) AS stale
     FROM conversations_message m WHERE {which} AND m.direction = 'outbound' AND m.channel = %(channel)s::text
@@ -47,6 +47,14 @@ WITH found AS (
     WHERE m.id = f.id AND NOT f.stale AND f.status = ANY(%(from)s::text[])
       AND NOT (f.ours AND %(status)s::text = ANY(%(ours_alone)s::text[]))
     RETURNING m.id
+), tries AS (
+    -- The report came before the answer: should the worker be lost, nobody else would write how its try ended.
+    UPDATE messaging_attempt a SET outcome = 'accepted', detail = 'the provider told of it',
+        finished_at = COALESCE(a.finished_at, clock_timestamp()),
+        provider_message_id = COALESCE(NULLIF(a.provider_message_id, ''), %(sid)s::text)
+    FROM found f JOIN moved ON moved.id = f.id
+    WHERE f.ours AND f.status IN ('sending', 'unknown') AND a.message_id = f.id AND a.number = f.attempts
+      AND a.outcome IN ('started', 'unknown')
 ), told AS (
     INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
     SELECT f.id, f.status, %(status)s, %(source)s, %(code)s, COALESCE(%(at)s::timestamptz, clock_timestamp())

@@ -11,7 +11,7 @@ from conversations.models import Message, MessageEvent
 from messaging.models import Attempt, Consent
 from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
 from messaging.services import carriers, claiming, recovery, retrying, settling, statuses
-from omega_project.lib import sealing
+from omega_project.lib import sealing, sql
 from tests.delivery import world
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +103,19 @@ def test_a_report_that_overtakes_the_settle_stands():
     assert (row.status, row.provider_message_id) == ("delivered", "SM3")
     assert row.sent_at
     assert row.delivered_at
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["its lease runs", "its lease has ended"])
+def test_a_report_ends_the_try_of_a_worker_that_was_lost(is_lost: bool):
+    message_id, claim = sending()
+    if is_lost:
+        world.later(message_id, lease_until=timedelta(minutes=1))
+        sql.rows(recovery._EXPIRE, {"hold": 300})
+    report = statuses.Report("delivered", message_id=message_id, attempt=claim.attempt, provider_message_id="SM7")
+    statuses.apply_report(report)
+    row = Attempt.objects.get(message_id=message_id)
+    assert (row.outcome, row.provider_message_id) == ("accepted", "SM7")
+    assert row.finished_at is not None
 
 
 def test_a_report_of_an_earlier_try_does_not_end_a_later_one():
