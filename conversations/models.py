@@ -365,7 +365,7 @@ class Notification(models.Model):
 
     business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
     staff = models.ForeignKey(Staff, models.CASCADE, related_name="notifications")
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="+")
+    conversation = models.ForeignKey(Conversation, models.CASCADE, null=True, blank=True, related_name="+")
     kind = models.CharField(max_length=32)
     text = models.CharField(max_length=512)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,7 +1,18 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
 from conversations.services import changes, merging, notifying, threads
-from messaging.services import backlog, delivery, intake, media, reconciling, recovery, report_days, spooling, wakeup
+from messaging.services import (
+    backlog,
+    delivery,
+    intake,
+    listening,
+    media,
+    reconciling,
+    recovery,
+    report_days,
+    spooling,
+    wakeup,
+)
 from omega_project.lib import jobs, metrics
 
 
@@ -39,6 +50,11 @@ def reconcile() -> None:
 def count_days() -> None:
     """Every half minute: the days of reports that changed are counted anew."""
     report_days.count_days()
+
+
+def listen() -> None:
+    """Every minute: which senders hear nothing of their provider any more."""
+    listening.listen()
 
 
 def forget_changes() -> None:

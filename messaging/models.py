@@ -321,6 +321,61 @@ class Watermark(models.Model):
         return f"watermark of sender {self.sender_id}"
 
 
+class Hearing(models.Model):
+    """What a sender hears of its provider's callbacks, and since when it hears nothing where it should."""
+
+    sender = models.OneToOneField(Sender, models.CASCADE, primary_key=True, related_name="+")
+    first_at = models.DateTimeField()
+    inbound_at = models.DateTimeField(null=True, blank=True, help_text="The last message that a callback brought.")
+    receipt_at = models.DateTimeField(null=True, blank=True, help_text="The last delivery receipt by a callback.")
+    unheard = models.PositiveIntegerField(default=0, help_text="Messages handed over since that receipt.")
+    unheard_since = models.DateTimeField(null=True, blank=True)
+    filled = models.PositiveIntegerField(default=0, help_text="Texts that only the provider's record told of.")
+    usual = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Messages that came in the same hours of the weeks before."
+    )
+    inbound_silent_since = models.DateTimeField(null=True, blank=True)
+    receipts_silent_since = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"what sender {self.sender_id} hears"
+
+
+class HearingHour(models.Model):
+    """How many callbacks a sender heard in an hour, and what it sent: kept for five weeks."""
+
+    sender = models.ForeignKey(Sender, models.CASCADE, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    inbound = models.PositiveIntegerField(default=0)
+    receipts = models.PositiveIntegerField(default=0)
+    sent = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        # Read by who looks for silence.
+        constraints = [models.UniqueConstraint(fields=["sender", "hour"], name="hearing_hour_once")]
+        # Read by who forgets what is old.
+        indexes = [models.Index(fields=["hour"], name="hearing_hour_old")]
+
+    def __str__(self) -> str:
+        return f"hour of sender {self.sender_id}"
+
+
+class ListeningMark(models.Model):
+    """How far callbacks were counted: one row. `since`: from when on silence means something."""
+
+    event_id = models.BigIntegerField(default=0)
+    receipt_id = models.BigIntegerField(default=0)
+    attempt_id = models.BigIntegerField(default=0)
+    next_event_id = models.BigIntegerField(default=0)
+    next_receipt_id = models.BigIntegerField(default=0)
+    next_attempt_id = models.BigIntegerField(default=0)
+    since = models.DateTimeField()
+    noted_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"counted to event {self.event_id}"
+
+
 class Template(models.Model):
     """A canned reply or message template of a business; variables stand as {{ name }}."""
 

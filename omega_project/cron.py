@@ -11,6 +11,7 @@ cron.register(jobs.sweep, queue_name="io", interval=1, ttl=5, result_ttl=0, fail
 cron.register(jobs.tidy, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.reconcile, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.count_days, queue_name="io", interval=30, ttl=60, result_ttl=0, failure_ttl=3600)
+cron.register(jobs.listen, queue_name="io", interval=60, ttl=60, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.forget_changes, queue_name="io", interval=60, ttl=60, result_ttl=0, failure_ttl=3600)
 cron.register(voice_jobs.tidy, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(voice_jobs.forget, queue_name="io", interval=3600, ttl=600, result_ttl=0, failure_ttl=3600)

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.services import circuits
+from messaging.services import circuits, listening
 from omega_project import heartbeat
 from omega_project.lib import jobs, sql
 from omega_project.lib.api.endpoints import OmegaViewSet
@@ -68,6 +68,7 @@ class Ready(BaseModel):
     workers: Part
     scheduler: Part
     provider_accounts: Part
+    silent_senders: Part
 
 
 class Health(OmegaViewSet):
@@ -105,7 +106,8 @@ class Health(OmegaViewSet):
         operation_id="health_ready",
         description=(
             "Database, Redis, migrations, the oldest due message, workers and scheduler, each named. Accounts at "
-            "providers that take no messages at the moment make their part `degraded`, and the answer no 503."
+            "providers that take no messages at the moment, and senders that hear nothing of their provider any more, "
+            "make their part `degraded`, and the answer no 503."
         ),
         tags=["health"],
         responses={200: Ready, 503: OpenApiResponse(Ready, description="A part is not well.")},
@@ -179,6 +181,11 @@ def _provider_accounts() -> dict[str, Any]:
     return {"status": "degraded" if shut else "ok", "shut": shut}
 
 
+def _silent_senders() -> dict[str, Any]:
+    found = [row for row in listening.silent() if row["inbound"] or row["receipts"]]
+    return {"status": "degraded" if found else "ok", "silent": found}
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "redis": _redis,
@@ -187,4 +194,5 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "workers": _workers,
     "scheduler": _scheduler,
     "provider_accounts": _provider_accounts,
+    "silent_senders": _silent_senders,
 }

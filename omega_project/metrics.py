@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rq import Queue
 from rq.job import Job
 
-from messaging.services import circuits, spool, wakeup
+from messaging.services import circuits, listening, spool, wakeup
 from omega_project import heartbeat
 from omega_project.lib import jobs, metrics, sql
 from omega_project.lib.api.callers import caller
@@ -129,6 +129,7 @@ def _of_database() -> list[GaugeMetricFamily]:
                [], marks, "oldest"),
         _gauge("omega_reconcile_failing_senders", "Senders whose provider could not be asked.", [], marks, "failing"),
         _of_circuits(),
+        _of_silence(),
         _gauge("omega_database_connections", "Connections to this database.", [], connections, "n"),
         _gauge("omega_database_connections_limit", "Connections that the server takes.", [], connections, "most"),
     ]  # fmt: skip
@@ -138,6 +139,12 @@ def _of_circuits() -> GaugeMetricFamily:
     shut = [row | {"account": row["account_id"] or "platform"} for row in circuits.shut()]
     text = "Seconds since an account at a provider was shut: it failed again and again, and its messages wait."
     return _gauge("omega_provider_shut_seconds", text, ["provider", "account"], shut, "seconds")
+
+
+def _of_silence() -> GaugeMetricFamily:
+    found = [row | {"kind": kind, "n": row[kind]} for row in listening.silent() for kind in ("inbound", "receipts")]
+    text = "Senders that used to hear callbacks and hear none: of incoming messages, or of receipts."
+    return _gauge("omega_silent_senders", text, ["channel", "provider", "kind"], found, "n")
 
 
 def _of_outbox() -> list[GaugeMetricFamily]:

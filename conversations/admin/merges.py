@@ -56,7 +56,8 @@ class NotificationAdmin(ExactSearch, ReadOnlyAdmin):
 
     @display(description="conversation")
     def shown_conversation(self, obj: Notification) -> str:
-        return link("conversations_conversation", obj.conversation_id, f"#{obj.conversation_id}")
+        known = obj.conversation_id
+        return link("conversations_conversation", known, f"#{known}") if known else "-"
 
     @display(description="when")
     def shown_at(self, obj: Notification) -> str:

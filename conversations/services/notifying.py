@@ -14,12 +14,22 @@ _MOST_ATTEMPTS = 5
 
 def notify(*, conversation: Conversation, staff_ids: set[int], kind: str, text: str) -> None:
     """One notification for each of these staff members; e-mails go by a job after commit."""
-    staff = list(Staff.objects.in_business(conversation.business_id).filter(pk__in=staff_ids, is_active=True))
+    business_id = conversation.business_id
+    _notify(business_id, staff_ids, kind=kind, text=text, conversation_id=conversation.pk)
+
+
+def notify_of_business(*, business_id: int, staff_ids: set[int], kind: str, text: str) -> None:
+    """As `notify`, of what is no conversation's."""
+    _notify(business_id, staff_ids, kind=kind, text=text, conversation_id=None)
+
+
+def _notify(business_id: int, staff_ids: set[int], *, kind: str, text: str, conversation_id: int | None) -> None:
+    staff = list(Staff.objects.in_business(business_id).filter(pk__in=staff_ids, is_active=True))
     Notification.objects.bulk_create(
         Notification(
-            business_id=conversation.business_id,
+            business_id=business_id,
             staff=one,
-            conversation_id=conversation.pk,
+            conversation_id=conversation_id,
             kind=kind,
             text=text[:512],
             email_due=bool(one.notify_by_email and one.email),

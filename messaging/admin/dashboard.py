@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -11,7 +11,7 @@ from django.utils.html import format_html
 
 from conversations.models import Conversation, Message
 from messaging.admin.messages import FAILED
-from messaging.models import Circuit, WebhookEvent
+from messaging.models import Circuit, Hearing, WebhookEvent
 from omega_project.lib.admin import moment
 from omega_project.lib.reach import within_reach
 
@@ -40,6 +40,9 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             context["figures"].append(_failed_events())
         if request.user.has_perm("messaging.view_circuit") and (accounts := _shut_accounts()):
             context["figures"].append(accounts)
+        senders = within_reach(request, Hearing.objects.all(), "sender__business_id")
+        if request.user.has_perm("messaging.view_hearing") and (silent := _silent_senders(senders)):
+            context["figures"].append(silent)
     return context
 
 
@@ -82,6 +85,15 @@ def _failed_events() -> Figure:
     sentence = "Look at their errors, mend the cause, replay." if count else "All that came in was understood."
     url = _list("messaging_webhookevent", "state=failed")
     return Figure("Failed webhook events", shown, sentence, "webhook", "warning" if count else "success", url)
+
+
+def _silent_senders(senders: QuerySet[Any]) -> Figure | None:
+    """A card only where there is something to see."""
+    silent = Q(inbound_silent_since__isnull=False) | Q(receipts_silent_since__isnull=False)
+    count, shown = _counted(senders.filter(silent))
+    sentence = "They used to hear of their provider: look at its webhooks."
+    url = reverse("admin:messaging_hearing_changelist")
+    return Figure("Silent senders", shown, sentence, "hearing_disabled", "danger", url) if count else None
 
 
 def _shut_accounts() -> Figure | None:

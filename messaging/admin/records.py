@@ -9,6 +9,9 @@ from messaging.models import (
     Attempt,
     Circuit,
     Email,
+    Hearing,
+    HearingHour,
+    ListeningMark,
     ReportDay,
     ReportFigure,
     ReportWatermark,
@@ -109,6 +112,65 @@ class CircuitAdmin(ReadOnlyAdmin):
     @display(description="tried next")
     def shown_probe(self, obj: Circuit) -> str:
         return "-" if obj.state == Circuit.State.CLOSED else moment(obj.probe_at)
+
+
+@admin.register(Hearing)
+class HearingAdmin(ReadOnlyAdmin):
+    """Senders and what they hear of their providers; the silent first."""
+
+    of_business = "sender__business_id"
+    list_display = (
+        "sender",
+        "shown_inbound",
+        "shown_receipts",
+        "shown_inbound_at",
+        "shown_receipt_at",
+        "usual",
+        "unheard",
+    )
+    list_select_related = ("sender",)
+    list_filter = (
+        ("inbound_silent_since", admin.EmptyFieldListFilter),
+        ("receipts_silent_since", admin.EmptyFieldListFilter),
+    )
+    ordering = ("inbound_silent_since", "receipts_silent_since", "pk")
+    sortable_by = ()
+
+    @display(description="incoming", label={"silent": "danger", "heard": "success"})
+    def shown_inbound(self, obj: Hearing) -> tuple[str, str]:
+        return ("silent", "Silent") if obj.inbound_silent_since else ("heard", "As usual")
+
+    @display(description="receipts", label={"silent": "danger", "heard": "success"})
+    def shown_receipts(self, obj: Hearing) -> tuple[str, str]:
+        return ("silent", "Silent") if obj.receipts_silent_since else ("heard", "As usual")
+
+    @display(description="last incoming")
+    def shown_inbound_at(self, obj: Hearing) -> str:
+        return moment(obj.inbound_at)
+
+    @display(description="last receipt")
+    def shown_receipt_at(self, obj: Hearing) -> str:
+        return moment(obj.receipt_at)
+
+
+@admin.register(HearingHour)
+class HearingHourAdmin(ReadOnlyAdmin):
+    of_business = "sender__business_id"
+    list_display = ("sender", "shown_hour", "inbound", "receipts", "sent")
+    list_select_related = ("sender",)
+    ordering = ("-pk",)
+    sortable_by = ()
+
+    @display(description="hour")
+    def shown_hour(self, obj: HearingHour) -> str:
+        return moment(obj.hour)
+
+
+@admin.register(ListeningMark)
+class ListeningMarkAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "receipt_id", "attempt_id", "noted_at")
+    ordering = ("pk",)
+    sortable_by = ()
 
 
 @admin.register(Watermark)
