@@ -1,15 +1,13 @@
 """What happens in a business, over HTTP: a feed that a reader goes on from, and the same as server-sent events."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from django.http import HttpResponse
 from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from conversations import serializers as shapes
+from conversations.change_serializers import ChangeObject, change_object, cursor_of, scope_of
 from conversations.services import changes
 from omega_project.lib.api import pagination
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
@@ -21,29 +19,6 @@ from omega_project.lib.api.rendering import dumps
 # How long a browser waits until it asks again; where there is more at once, hardly at all.
 RETRY_MS, AT_ONCE_MS = 1000, 10
 _HEADER = ("header", "Last-Event-ID")
-
-
-class AssignmentObject(BaseModel):
-    """A conversation's new owner; `staff_id` null: nobody."""
-
-    id: int
-    conversation_id: int
-    staff_id: int | None
-    previous_id: int | None
-    actor_id: int | None
-    forced: bool
-    at: datetime
-
-
-class ChangeObject(BaseModel):
-    """One change; `data` is the message, conversation or assignment as it is now."""
-
-    cursor: str
-    type: Literal[
-        "message.created", "message.updated", "conversation.updated", "assignment.created", "call.updated"
-    ]  # fmt: skip
-    at: datetime
-    data: shapes.Message | shapes.Conversation | AssignmentObject
 
 
 class ChangesAnswer(BaseModel):
@@ -63,24 +38,9 @@ class EventsQuery(Query):
     after: Annotated[FeedCursorText, Field(description="As `Last-Event-ID`, which goes first.")] | None = None
 
 
-_RENDERERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "message": shapes.message_object,
-    "conversation": shapes.conversation_object,
-    "assignment": dict,
-}
-
-
-def _scope(business_id: int) -> str:
-    return f"changes:{business_id}"
-
-
-def _cursor(business_id: int, position: int) -> str:
-    return pagination.encode(pagination.Cursor((position,), backwards=False), _scope(business_id))
-
-
 def _position(business_id: int, text: str | None, where: tuple[str, str] = ("query", "after")) -> int | None:
     try:
-        cursor = pagination.decode(text, _scope(business_id))
+        cursor = pagination.decode(text, scope_of(business_id))
     except ParameterError:
         raise ParameterError([Fault(where, "is not a cursor of this feed")]) from None
     return int(cursor.key[0]) if cursor else None
@@ -92,15 +52,6 @@ def _read(business_id: int, after: int | None, limit: int) -> changes.Page:
     except changes.Forgotten:
         sentence = f"Changes after this cursor are not kept any more ({changes.KEPT_DAYS} days): please begin anew."
         raise Gone(sentence, "cursor_expired") from None
-
-
-def _change_object(business_id: int, change: changes.Change) -> dict[str, Any]:
-    return {
-        "cursor": _cursor(business_id, change.position),
-        "type": change.kind,
-        "at": change.at,
-        "data": _RENDERERS[change.thing](change.row),
-    }
 
 
 class Changes(OmegaViewSet):
@@ -122,8 +73,8 @@ class Changes(OmegaViewSet):
     def list(self, request: Request, given: Given, business_id: int) -> Response:
         page = _read(business_id, _position(business_id, given.query.after), given.query.limit)
         return Response({
-            "results": [_change_object(business_id, one) for one in page.changes],
-            "next_cursor": _cursor(business_id, page.position),
+            "results": [change_object(business_id, one) for one in page.changes],
+            "next_cursor": cursor_of(business_id, page.position),
             "has_more": page.has_more,
         })  # fmt: skip
 
@@ -152,9 +103,9 @@ class Changes(OmegaViewSet):
 def _event_stream(business_id: int, page: changes.Page) -> HttpResponse:
     lines = [f"retry: {AT_ONCE_MS if page.has_more else RETRY_MS}\n\n".encode()]
     for one in page.changes:
-        told = _change_object(business_id, one)
+        told = change_object(business_id, one)
         lines.append(f"id: {told['cursor']}\nevent: {one.kind}\ndata: ".encode() + dumps(told) + b"\n\n")
     # An id alone is no event, but the next request begins behind it.
-    lines.append(f"id: {_cursor(business_id, page.position)}\n\n".encode())
+    lines.append(f"id: {cursor_of(business_id, page.position)}\n\n".encode())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return HttpResponse(b"".join(lines), content_type="text/event-stream", headers=headers)

@@ -1,5 +1,6 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the sweep finds the work again."""
 
+from conversations.change_serializers import change_object
 from conversations.services import changes, merging, notifying, threads
 from messaging.services import (
     backlog,
@@ -7,6 +8,7 @@ from messaging.services import (
     intake,
     listening,
     media,
+    pushing,
     reconciling,
     recovery,
     report_days,
@@ -58,8 +60,16 @@ def listen() -> None:
 
 
 def forget_changes() -> None:
-    """Every minute: what the feed of changes does not keep any longer goes."""
+    """Every minute: what the feed of changes, and the list of deliveries, do not keep any longer goes."""
     changes.prune()
+    pushing.prune()
+
+
+def push() -> None:
+    """Every second: what changed goes to the host platforms that want to be told; one job at a time is enough."""
+    jobs.kicked("io", wakeup.PUSH)
+    if pushing.push(change_object):
+        wakeup.wake_push()
 
 
 def fetch_media(attachment_id: int) -> None:

@@ -3,6 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from accounts.models import Business, Channel, Client, ConsentState, ProviderAccount, Sender
 from accounts.querysets import TenantQuerySet
@@ -455,3 +456,77 @@ class ReportWatermark(models.Model):
 
     def __str__(self) -> str:
         return f"looked through to message {self.message_id}"
+
+
+class WebhookEndpoint(models.Model):
+    """Where a business's host platform wants to be told what changes: a reader of the feed, with its place in it."""
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="webhook_endpoints")
+    url = models.CharField(max_length=2048)
+    description = models.CharField(max_length=255, blank=True)
+    events = ArrayField(models.CharField(max_length=24), default=list, blank=True, help_text="None: every one.")
+    secrets = models.BinaryField(editable=False)
+    rotated_at = models.DateTimeField(null=True, blank=True, help_text="For a day after it both secrets sign.")
+    is_enabled = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=255, blank=True)
+    position = models.BigIntegerField(default=0, help_text="Up to which change of the feed deliveries were made.")
+    due_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        # Read by the push: whose turn it is.
+        indexes = [models.Index(fields=["due_at"], name="webhook_endpoint_due", condition=Q(is_enabled=True))]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class WebhookDelivery(models.Model):
+    """One change to be pushed to one endpoint, in the words in which every try of it is sent."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    business = models.ForeignKey(Business, models.CASCADE, related_name="+", db_index=False)
+    endpoint = models.ForeignKey(WebhookEndpoint, models.CASCADE, related_name="deliveries", db_index=False)
+    position = models.BigIntegerField()
+    webhook_id = models.CharField(max_length=64)
+    type = models.CharField(max_length=24)
+    client_id = models.BigIntegerField(null=True, blank=True, help_text="Whose words it holds.")
+    payload = models.TextField()
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Attempts since it was made, or last replayed.")
+    response_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    response = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    milliseconds = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        # What makes a second delivery of one change impossible, however often it is read.
+        constraints = [models.UniqueConstraint(fields=["endpoint", "position"], name="webhook_delivery_once")]
+        indexes = [
+            # Read by the push: an endpoint's next ones, in order.
+            models.Index(fields=["endpoint", "id"], name="webhook_delivery_next", condition=Q(status="pending")),
+            # Read by the list of a business's deliveries, and of an endpoint's.
+            models.Index(fields=["business", "-id"], name="webhook_delivery_list"),
+            models.Index(fields=["endpoint", "-id"], name="webhook_delivery_of"),
+            models.Index(fields=["business", "-id"], name="webhook_delivery_failed", condition=Q(status="failed")),
+            # Read where a client is erased.
+            models.Index(fields=["client_id"], name="webhook_delivery_client", condition=Q(client_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.webhook_id}"

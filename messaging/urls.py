@@ -11,8 +11,12 @@ from messaging import (
     report_views,
     template_views,
     views,
+    webhook_views,
     webhooks,
 )
+
+HOOKS = "businesses/<str:business_id>/webhook-endpoints"
+DELIVERIES = "businesses/<str:business_id>/webhook-deliveries"
 
 urlpatterns = [
     path("sms/queue", views.Sms.as_view({"post": "queue"})),
@@ -48,6 +52,16 @@ urlpatterns = [
         "businesses/<str:business_id>/clients/<str:client_id>/consent",
         consent_views.ClientConsent.as_view({"get": "retrieve", "put": "set"}),
     ),
+    path(HOOKS, webhook_views.WebhookEndpoints.as_view({"get": "list", "post": "create"})),
+    path(
+        f"{HOOKS}/<str:endpoint_id>",
+        webhook_views.WebhookEndpoints.as_view({"get": "retrieve", "patch": "change", "delete": "remove"}),
+    ),
+    path(f"{HOOKS}/<str:endpoint_id>/secret", webhook_views.WebhookEndpoints.as_view({"post": "rotate"})),
+    path(f"{HOOKS}/<str:endpoint_id>/replay", webhook_views.WebhookEndpoints.as_view({"post": "replay"})),
+    path(DELIVERIES, webhook_views.WebhookDeliveries.as_view({"get": "list"})),
+    path(f"{DELIVERIES}/<str:delivery_id>", webhook_views.WebhookDeliveries.as_view({"get": "retrieve"})),
+    path(f"{DELIVERIES}/<str:delivery_id>/replay", webhook_views.WebhookDeliveries.as_view({"post": "replay"})),
     path("businesses/<str:business_id>/reports/summary", report_views.Reports.as_view({"get": "summary"})),
     path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
     path(

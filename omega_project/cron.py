@@ -8,6 +8,7 @@ from onboarding import jobs as onboarding_jobs
 from voice import jobs as voice_jobs
 
 cron.register(jobs.sweep, queue_name="io", interval=1, ttl=5, result_ttl=0, failure_ttl=3600)
+cron.register(jobs.push, queue_name="io", interval=1, ttl=5, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.tidy, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.reconcile, queue_name="io", interval=5, ttl=10, result_ttl=0, failure_ttl=3600)
 cron.register(jobs.count_days, queue_name="io", interval=30, ttl=60, result_ttl=0, failure_ttl=3600)

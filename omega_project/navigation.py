@@ -121,6 +121,12 @@ SIDEBAR: dict[str, Any] = {
             _model("Tokens", "token", "accounts", "accesstoken"),
         ),
         _group(
+            "Webhooks out",
+            _model("Endpoints", "webhook", "messaging", "webhookendpoint"),
+            _model("Deliveries", "outbound", "messaging", "webhookdelivery"),
+            collapsible=True,
+        ),
+        _group(
             "Vocabulary",
             _model("Consent keywords", "spellcheck", "messaging", "consentkeyword"),
             _model("Carrier codes", "menu_book", "messaging", "carriercode"),

@@ -87,6 +87,8 @@ API_RATE_LIMIT = throttling.parse_rate(env.str("API_RATE_LIMIT", default="1200/m
 OMEGA_MAX_BODY_BYTES = env.int("OMEGA_MAX_BODY_BYTES", default=10 * 1024 * 1024)
 # A mail with its files: providers take thirty megabytes.
 INBOUND_EMAIL_MAX_BYTES = max(OMEGA_MAX_BODY_BYTES, 30 * 1024 * 1024)
+# Whether webhooks to host platforms may go to addresses inside a private network, and without TLS.
+WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEBUG)
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 
 # Sends in flight in one dispatcher; 64 keep 500 messages a second at 80 ms carrier latency, threads are cheap.

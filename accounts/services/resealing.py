@@ -12,6 +12,7 @@ from omega_project.lib import sealing
 SEALED = (
     ("accounts", "ProviderAccount", "secrets"),
     ("accounts", "Authenticator", "secret"),
+    ("messaging", "WebhookEndpoint", "secrets"),
     ("onboarding", "Onboarding", "request"),
     ("onboarding", "Onboarding", "api_key"),
 )

@@ -6,6 +6,7 @@ QUEUES = ("high", "default", "bulk")
 DISPATCH = "messaging.jobs.dispatch"
 FETCH_MEDIA = "messaging.jobs.fetch_media"
 PROCESS_EVENT = "messaging.jobs.process_event"
+PUSH = "messaging.jobs.push"
 
 
 def wake_dispatch(priority: int) -> None:
@@ -16,6 +17,11 @@ def wake_dispatch(priority: int) -> None:
 def wake_media(attachment_id: int) -> None:
     """After commit: this attachment is to be fetched."""
     jobs.enqueue("io", FETCH_MEDIA, attachment_id)
+
+
+def wake_push() -> None:
+    """After commit: an endpoint is to be told something, now."""
+    jobs.kick("io", PUSH)
 
 
 def wake_event(event_id: int) -> None:

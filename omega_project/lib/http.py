@@ -51,7 +51,7 @@ def fetch(url: str, *, most_bytes: int, seconds: float, trusted: TrustedOrigin |
     """GET `url`. Raises FetchError: for a private address, another scheme, too much, too slow, or an error status."""
     ends = time.monotonic() + seconds
     for _ in range(_MOST_REDIRECTS + 1):
-        parts = _checked(url)
+        parts = checked_url(url)
         own = trusted if trusted and trusted.covers(parts) else None
         answer = _get(parts, own, ends)
         try:
@@ -63,7 +63,8 @@ def fetch(url: str, *, most_bytes: int, seconds: float, trusted: TrustedOrigin |
     raise FetchError("It was redirected too often.", permanent=True)
 
 
-def _checked(url: str) -> SplitResult:
+def checked_url(url: str) -> SplitResult:
+    """The parts of an address that may be fetched or posted to, as far as its form goes."""
     try:
         parts = urlsplit(url)
         port_is_sane = parts.port is None or 0 < parts.port < 65536
@@ -77,7 +78,7 @@ def _checked(url: str) -> SplitResult:
 def _get(parts: SplitResult, own: TrustedOrigin | None, ends: float) -> Any:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = _address(host, port, private_is_fine=own is not None)
+    address = address_of(host, port, private_is_fine=own is not None)
     headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": "omega"}
     if own and own.user:
         token = base64.b64encode(f"{own.user}:{own.password}".encode()).decode()
@@ -101,7 +102,8 @@ def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnec
     )
 
 
-def _address(host: str, port: int, *, private_is_fine: bool) -> str:
+def address_of(host: str, port: int, *, private_is_fine: bool) -> str:
+    """An address of the name, to connect to. Raises FetchError where one of them is private."""
     try:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:

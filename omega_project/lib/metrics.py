@@ -42,6 +42,10 @@ WEBHOOKS = Counter(
     "omega_webhook_events", "What providers told us, by what came of it: at once, and when tried again.",
     ["provider", "kind", "outcome"], registry=_own,
 )  # fmt: skip
+WEBHOOK_DELIVERIES = Counter(
+    "omega_webhook_deliveries", "Tries to push a change to a host platform, by what came of them.", ["outcome"],
+    registry=_own,
+)  # fmt: skip
 JOBS = Histogram(
     "omega_job_seconds", "Time that a job took.", ["queue", "job", "outcome"], buckets=_LONG_SECONDS, registry=_own
 )

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import AccessToken, ApiKey, AuditEntry, Business
 from accounts.services.credentials import create_api_key, create_token
 from conversations.services import merging
-from messaging.models import Template
+from messaging.models import Template, WebhookDelivery
+from messaging.services import webhook_endpoints
 from omega_project.lib.api.examples import example_of
 from onboarding.models import Onboarding, OnboardingStep
 from tests.contract import world as made
@@ -72,9 +73,15 @@ def a_house(word):
         business_id=studio.id, name=f"{word} mail", channel="email", subject=word, body=f"Hello from {word}"
     )
     merge = merging.merge_clients(kept=client, merged=twin)
+    url = f"https://platform.example.com/{word}"
+    hook, _ = webhook_endpoints.add_endpoint(business_id=studio.id, url=url, events=[], description=word)
+    delivery = WebhookDelivery.objects.create(
+        business_id=studio.id, endpoint=hook, position=1, webhook_id=word, type="message.created", status="delivered",
+        payload=made.json.dumps({"data": word}), created_at=timezone.now(),
+    )  # fmt: skip
     ids = {
         "mail_id": mail["message_id"], "mail_template_id": letter.pk,
-        "other_client_id": other.pk, "merge_id": merge.pk,
+        "other_client_id": other.pk, "merge_id": merge.pk, "endpoint_id": hook.pk, "delivery_id": delivery.pk,
         "business_id": studio.id, "client_id": client.pk, "staff_id": staff.pk, "location_id": place.pk,
         "conversation_id": queued["conversation_id"], "message_id": queued["message_id"], "request_id": f"{word}.1",
     }  # fmt: skip

@@ -65,6 +65,7 @@ TAGS = {
     "business-clients": "The people whom a business serves.",
     "business-staffs": "The people who answer.",
     "voice-calls": "Calls by browser and phone.",
+    "webhooks": "What changes, pushed to the host platform: endpoints, and the deliveries to them.",
     "templates": "Canned replies and message templates of a business, with variables.",
     "messages": "Messages of any channel: taken in, found, explained, retried, canceled.",
     "changes": "What happens in a business, as a feed to go on from and as server-sent events.",
