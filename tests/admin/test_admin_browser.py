@@ -7,7 +7,10 @@ from django.contrib.auth.models import User
 from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 
+from accounts.models import Client, Sender
 from conversations.models import Message
+from messaging.services.mails import MailToRecord
+from messaging.services.recording import record_message
 from tests.admin.world import EVIL, a_thread, hears
 
 FLAGS = [
@@ -94,3 +97,32 @@ def test_a_reply_is_written_and_its_answer_comes_in(live_server, thread, page):
     expect(box).to_have_value("half a sen")
     assert not faults
     assert aside(lambda: Message.objects.filter(direction="outbound").count()) == 1
+
+
+def test_a_file_that_is_chosen_leaves_the_subject_alone_and_goes(live_server, thread, page, tmp_path):
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    aside(lambda: wants_mail(thread))
+    (tmp_path / "plan.pdf").write_bytes(b"%PDF-1.4 plan")
+    log_in(page, f"{live_server.url}/admin/conversations/conversation/{thread.pk}/change/")
+    page.click("label[for=mode-mail]")
+    page.set_input_files("#mail-files", tmp_path / "plan.pdf")
+    expect(page.locator("#mail-file-names")).to_have_text("plan.pdf")
+    expect(page.locator("#mail-subject")).to_have_value("Re: Towels?")
+    page.click("label[for=mode-reply]")
+    page.set_input_files("#reply-files", tmp_path / "plan.pdf")
+    page.click("#reply-send")
+    expect(page.locator(".om-entry--outbound")).to_contain_text("plan.pdf")
+    expect(page.locator("#reply-file-names")).to_have_text("")
+    assert faults == []
+
+
+def wants_mail(thread):
+    """The client has written a mail, and the business has an address to answer from."""
+    Client.objects.filter(pk=thread.client_id).update(email="ana@example.com")
+    Sender.objects.create(business=thread.business, channel="email", address="desk@studio.example", provider="sendgrid")
+    mail = MailToRecord(
+        thread.business_id, "inbound", "received", client_id=thread.client_id, from_="ana@example.com", text="Are there?",
+        subject="Towels?",
+    )  # fmt: skip
+    return record_message(mail)

@@ -184,7 +184,13 @@ class Box {
       names.textContent = [...this.files.files].map((file) => file.name).join(", ");
       this.count();
     };
-    this.files.addEventListener("change", show);
+    // Taken before it arrives: Unfold's own listener writes a file's name into the form's first line, here the subject.
+    const take = (event) => {
+      if (event.target !== this.files) return;
+      event.stopPropagation();
+      show();
+    };
+    this.form.addEventListener("change", take, true);
     for (const kind of ["dragover", "drop"]) {
       this.form.addEventListener(kind, (event) => {
         if (![...event.dataTransfer.types].includes("Files")) return;
