@@ -122,7 +122,7 @@ def wants_mail(thread):
     Client.objects.filter(pk=thread.client_id).update(email="ana@example.com")
     Sender.objects.create(business=thread.business, channel="email", address="desk@studio.example", provider="sendgrid")
     mail = MailToRecord(
-        thread.business_id, "inbound", "received", client_id=thread.client_id, from_="ana@example.com", text="Are there?",
-        subject="Towels?",
+        thread.business_id, "inbound", "received", client_id=thread.client_id, from_="ana@example.com",
+        text="Are there?", subject="Towels?",
     )  # fmt: skip
     return record_message(mail)
