@@ -113,9 +113,16 @@ def head_of(visit: Visit) -> dict[str, Any]:
         "tone": CONVERSATION_TONES[conversation.status],
         "staff": visit.assignable,
         "actor_id": visit.actor_id,
-        "may_write": user.has_perm(CHANGE),
-        "may_change_client": user.has_perm(CHANGE_CLIENT) and user.has_perm(CHANGE),
+        "may_write": user.has_perm(CHANGE) and not is_hidden(visit.request),
+        "is_hidden": is_hidden(visit.request),
+        "may_change_client": user.has_perm(CHANGE_CLIENT),
     }
+
+
+def is_hidden(request: HttpRequest) -> bool:
+    """Whether what is personal is hidden from this person here: then nothing is written either (accounts/veil.py)."""
+    curtain: Any = getattr(request, "curtain", None)
+    return curtain is not None and not curtain.is_open
 
 
 def side(request: HttpRequest, conversation_id: int) -> HttpResponse:
@@ -146,7 +153,8 @@ def older(request: HttpRequest, conversation_id: int) -> HttpResponse:
 
 def rendered(visit: Visit, entries: list[Entry]) -> list[dict[str, Any]]:
     """Entries for the page's script: id, revision and HTML."""
-    told = {"may_write": visit.request.user.has_perm(CHANGE), "conversation": visit.conversation}
+    may_write = visit.request.user.has_perm(CHANGE) and not is_hidden(visit.request)
+    told = {"may_write": may_write, "conversation": visit.conversation}
     return [
         {"id": one.row["id"], "rev": one.rev, "html": render_to_string("console/entry.html", told | {"entry": one})}
         for one in entries
