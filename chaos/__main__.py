@@ -12,7 +12,7 @@ from chaos.report import table
 from chaos.run import fire
 from chaos.system import Failed, System
 
-REACH, REACH_SECONDS, REACH_CLIENTS = 10_000, 240.0, 400
+REACH, REACH_SECONDS, REACH_CLIENTS, REACH_OVERTIME = 10_000, 240.0, 400, 900.0
 
 
 def main() -> int:
@@ -38,7 +38,7 @@ def main() -> int:
 
 def _shape(given: argparse.Namespace) -> Shape:
     if given.reach:
-        return Shape(min(given.seconds or REACH_SECONDS, 3600.0), given.rate, REACH_CLIENTS, REACH)
+        return Shape(min(given.seconds or REACH_SECONDS, 3600.0), given.rate, REACH_CLIENTS, REACH, REACH_OVERTIME)
     return Shape(min(given.seconds or 300.0, 3600.0), given.rate)
 
 

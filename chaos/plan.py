@@ -49,12 +49,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a run is. `reach`: so many sends and incoming texts, and a process killed every two seconds."""
+    """How large a run is. `reach`: so many sends and incoming texts, and a process killed every two seconds.
+
+    Callers whose acts are not done when the faults end may go on for `overtime` seconds.
+    """
 
     seconds: float = 300.0
     rate: float = 20.0
     clients: int = 60
     reach: int = 0
+    overtime: float = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def _acts(seed: int, shape: Shape) -> list[Step]:
 
 
 # A caller's list has this many messages in it, a burst of clients so many texts.
-LIST, BURST = 25, 20
+LIST, BURST = 50, 40
 
 
 def _reaching(seed: int, shape: Shape) -> list[Step]:

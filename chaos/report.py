@@ -41,5 +41,5 @@ def _lines(result: Result) -> Iterator[str]:
         yield from (f"    {sentence}" for sentence in broken[:_SHOWN])
     if not result.is_well:
         yield from ("", "The faults:", *journal.faults, "")
-        reach = " ARGS=--reach" if shape.reach else f" SECONDS={shape.seconds:.0f}"
-        yield f"Again: make chaos SEED={result.plan.seed}{reach}"
+        words = f"--seconds {shape.seconds:g} --rate {shape.rate:g}{' --reach' if shape.reach else ''}"
+        yield f"Again: make chaos SEED={result.plan.seed} ARGS='{words}'"

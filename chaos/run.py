@@ -16,8 +16,6 @@ from chaos.recovery import Recovered, measure
 from chaos.system import System
 
 SETTLE_SECONDS = 240.0
-# Callers whose steps are not done when the faults end may go on for so long.
-OVERTIME_SECONDS = 150.0
 _OPEN = """
 SELECT (SELECT count(*) FROM conversations_message WHERE due_at IS NOT NULL AND (
         status IN ('scheduled', 'queued', 'sending') OR (status = 'unknown' AND lease_until IS NOT NULL)
@@ -80,7 +78,7 @@ def _burn(system: System, journal: Journal, plan: Plan) -> int:
     nemesis.start()
     time.sleep(max(0.0, journal.began + plan.shape.seconds - time.monotonic()))
     nemesis.stop()
-    ends = time.monotonic() + OVERTIME_SECONDS
+    ends = time.monotonic() + plan.shape.overtime
     for caller in callers:
         caller.join(max(0.1, ends - time.monotonic()))
         caller.stopping.set()
