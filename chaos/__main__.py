@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=None, help="how long it burns (300)")
     parser.add_argument("--rate", type=float, default=20.0, help="acts a second (20)")
     parser.add_argument("--reach", action="store_true", help=f"{REACH} sends, as many texts in, a kill every 2 s")
+    parser.add_argument("--overtime", type=float, default=None, help="how long callers may go on for their last acts")
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     home = Path(os.environ.get("OMEGA_HOME") or ".omega") / "chaos"
@@ -38,8 +39,9 @@ def main() -> int:
 
 def _shape(given: argparse.Namespace) -> Shape:
     if given.reach:
-        return Shape(min(given.seconds or REACH_SECONDS, 3600.0), given.rate, REACH_CLIENTS, REACH, REACH_OVERTIME)
-    return Shape(min(given.seconds or 300.0, 3600.0), given.rate)
+        seconds, overtime = given.seconds or REACH_SECONDS, given.overtime or REACH_OVERTIME
+        return Shape(min(seconds, 3600.0), given.rate, REACH_CLIENTS, REACH, overtime)
+    return Shape(min(given.seconds or 300.0, 3600.0), given.rate, overtime=given.overtime or 150.0)
 
 
 if __name__ == "__main__":

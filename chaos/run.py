@@ -62,7 +62,7 @@ def fire(system: System, *, seed: int, shape: Shape, rounds: int = 1) -> Result:
     before = standing(system)
     journal.began = time.monotonic()
     undone = _burn(system, journal, plan)
-    settled = _settle(system)
+    settled = _settle(system, listed=False)
     recovered = measure(system, journal, plan, rounds) if rounds else []
     _settle(system)
     found = gather(system, journal, before)
@@ -87,8 +87,8 @@ def _burn(system: System, journal: Journal, plan: Plan) -> int:
     return sum(caller.left for caller in callers)
 
 
-def _settle(system: System) -> float:
-    """Wait until nothing is on its way and the provider's record has been compared; the seconds that it took."""
+def _settle(system: System, *, listed: bool = True) -> float:
+    """Wait until nothing is on its way, and (`listed`) the provider's record was compared; the seconds that it took."""
     began, calm = time.monotonic(), 0
     while time.monotonic() - began < SETTLE_SECONDS and calm < 3:
         time.sleep(2.0)
@@ -99,7 +99,7 @@ def _settle(system: System) -> float:
             calm = calm + 1 if waits == 0 else 0
         except psycopg.Error:  # the database may just be coming back
             calm = 0
-    time.sleep(8.0)  # two passes of the reconciler, and the last receipts
+    time.sleep(8.0 if listed else 0.0)  # two passes of the reconciler, and the last receipts
     return time.monotonic() - began
 
 

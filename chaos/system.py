@@ -36,6 +36,10 @@ class LeftOut(Exception):
     """A fault that this machine cannot have; the message says why."""
 
 
+# How a program's last line begins that ends because the fault of another lane met it.
+_AWAY = ("redis.exceptions.", "OperationalError", "AdminShutdown", "InterfaceError")
+
+
 class Extra:
     """A program beside those of `make run`, ended by whoever started it."""
 
@@ -50,6 +54,14 @@ class Extra:
     @property
     def has_ended(self) -> bool:
         return self._process.poll() is not None
+
+    @property
+    def complaint(self) -> str:
+        """What it ended of by itself; empty where it was killed, or found database or Redis away at its start."""
+        if not self.has_ended or self._process.returncode == -signal.SIGKILL:
+            return ""
+        last = (self.log.read_text(errors="replace").strip().splitlines() or ["without a word"])[-1]
+        return "" if any(word in last for word in _AWAY) else f"{last[:200]}; see {self.log}"
 
     def end(self, sign: signal.Signals) -> None:
         """Ask it, or force it; whatever is left after a moment is killed."""

@@ -56,8 +56,7 @@ def _work_beside(nemesis: "Nemesis", step: Step, worker: "Extra") -> None:
     """It works for some seconds, and ends as a deployment ends it, or by force."""
     try:
         nemesis.stopping.wait(WORKER_SECONDS)
-        if worker.has_ended:
-            nemesis.journal.wonder(f"{step.kind} ended by itself; see {worker.log}")
+        _wonder(nemesis, step, worker)
     finally:
         worker.end(step.chance().choice([signal.SIGTERM, signal.SIGKILL]))
 
@@ -70,6 +69,7 @@ def _serve_beside(nemesis: "Nemesis", step: Step, more: dict[str, str], folder: 
     web = nemesis.system.extra(words, {"PUBLIC_BASE_URL": address, "PORT": str(port)} | more, folder=folder)
     try:
         if not _answers(nemesis, web, port):
+            _wonder(nemesis, step, web)
             return
         steps = [Step(0.0, kind, f"{step.name}-{place}") for place, kind in enumerate(_BURST)]
         Caller(nemesis.system, nemesis.journal, nemesis.plan, steps, door=f"{address}/omega").run()
@@ -77,11 +77,14 @@ def _serve_beside(nemesis: "Nemesis", step: Step, more: dict[str, str], folder: 
         web.end(step.chance().choice([signal.SIGTERM, signal.SIGKILL]))
 
 
+def _wonder(nemesis: "Nemesis", step: Step, program: "Extra") -> None:
+    if program.complaint:
+        nemesis.journal.wonder(f"{step.kind} ended by itself: {program.complaint}")
+
+
 def _answers(nemesis: "Nemesis", web: "Extra", port: int) -> bool:
     ends = time.monotonic() + READY_SECONDS
     while not probes.answers(port, "/omega/health"):
-        if web.has_ended:
-            nemesis.journal.wonder(f"a web process beside the others ended by itself; see {web.log}")
         if web.has_ended or time.monotonic() > ends or nemesis.stopping.wait(0.2):
             return False
     return True
