@@ -5,10 +5,11 @@ Redis holds hints, never truth: each function here may lose its job, and the swe
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.conf import settings
@@ -18,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import SimpleWorker
 
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 _TIMEOUT_SECONDS = 0.1
 _REST_SECONDS = 1.0
 _KICK_SECONDS = 5
+# How often a worker looks whether Redis is back.
+_AGAIN_SECONDS = 0.5
 _JOB_SECONDS = 120
 # The scheduler's beats come every second and go round the workers: one that took none for so long is gone.
 _WORKERS = "omega:workers"
@@ -171,12 +175,44 @@ def _trace_of(job: Job) -> str | None:
 class OmegaWorker(SimpleWorker):
     """RQ's worker without a fork per job (limits.md: four times the jobs).
 
-    It looks for a lost Redis every second instead of ever more rarely, drops a dead database connection before a
-    job, and tells a running drain to finish when it is asked to stop.
+    It waits for a lost Redis, whatever it was at, and goes on when that is back; it drops a dead database connection
+    before a job, and tells a running drain to finish when it is asked to stop.
     """
 
     max_connection_wait_time = 1.0
     stopping = False
+
+    def work(self, burst: bool = False, *args: Any, **options: Any) -> bool:
+        """As RQ's; only that it ends with Redis alone, at the end of a job or at its own start, and this does not."""
+        worked, is_limited = False, burst or bool(options.get("max_jobs") or options.get("max_idle_time"))
+        while True:
+            try:
+                worked = super().work(burst, *args, **options) or worked
+                if is_limited or self.stopping:
+                    return worked
+                self._wait_for_redis("ended by itself")
+            except RedisError as error:
+                self._wait_for_redis(str(error))
+            except StopRequested:
+                return worked
+
+    def _wait_for_redis(self, why: str) -> None:
+        """A moment; then it is another worker to RQ, since nobody could be told that the last one is gone."""
+        log.warning("worker.waits", error=why)
+        with suppress(RedisError):
+            self.unsubscribe()
+            time.sleep(_AGAIN_SECONDS)
+        self.name = uuid4().hex
+        if self.stopping:
+            raise StopRequested
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        while True:
+            try:
+                return super()._set_ip_address(connection)
+            except RedisError as error:
+                log.warning("worker.waits", error=str(error))
+                time.sleep(_AGAIN_SECONDS)
 
     def perform_job(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> bool:
         self._say_alive()
