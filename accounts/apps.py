@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
-from omega_project.lib import masking
+from omega_project.lib import masking, wording
 
 
 class AccountsConfig(AppConfig):
@@ -16,6 +16,7 @@ class AccountsConfig(AppConfig):
         """drf-spectacular finds its extensions once their module is loaded; the views follow the tables."""
         import_module("accounts.schema")
         import_module("accounts.personal")
+        wording.localise_models()
         pre_migrate.connect(masking.before_migrate, sender=self)
         post_migrate.connect(masking.after_migrate, sender=self)
         connection_created.connect(masking.stay_masked)

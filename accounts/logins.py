@@ -111,6 +111,18 @@ class AdminRole(models.Model):
         return f"{self.get_role_display()} {self.user_id}"
 
 
+class Preference(models.Model):
+    """How a person has the admin: language, zone (empty: as their browser), and whether they saw the demo's tour."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    language = models.CharField(max_length=8, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
+    tour_seen_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"preference of {self.user_id}"
+
+
 class Unmasking(models.Model):
     """For how long a person of support sees the people of one business, or one client, as they are, and why."""
 

@@ -6,13 +6,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 
-from accounts.logins import AdminRole, AuditEntry, Authenticator, LoginTries, RecoveryCode, Unmasking
+from accounts.logins import AdminRole, AuditEntry, Authenticator, LoginTries, Preference, RecoveryCode, Unmasking
 from accounts.querysets import ApiKeyQuerySet, ClientQuerySet, TenantQuerySet
 
 __all__ = [
     "AccessToken", "AdminRole", "ApiKey", "AuditEntry", "Authenticator", "Business", "Channel", "Client",
-    "ClientAddress", "ConsentState", "Location", "LoginTries", "ProviderAccount", "RecoveryCode", "Sender", "Staff",
-    "Unmasking",
+    "ClientAddress", "ConsentState", "Location", "LoginTries", "Preference", "ProviderAccount", "RecoveryCode",
+    "Sender", "Staff", "Unmasking",
 ]  # fmt: skip
 
 

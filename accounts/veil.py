@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 
 from accounts.models import Business, Client
 from accounts.services.unmasking import opened_to
-from omega_project.lib import masking
+from omega_project.lib import masking, wording
 from omega_project.lib.masking import Opened
 from omega_project.lib.reach import reach_of
 
@@ -32,6 +32,7 @@ _OWN = frozenset({
 _READS = ("_export", "_preview")  # a POST that only reads: it is masked as a page is
 REFUSAL = "Give a reason first: what is personal is hidden, and this would change somebody's data unseen."
 
+wording.say(REFUSAL)
 _NO_VIEWS = (
     "What is personal cannot be hidden from you now, so that nothing is shown: `manage.py migrate` is to be run."
 )

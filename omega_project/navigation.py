@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.functional import lazystr
+from django.utils.translation import gettext_lazy
 
 UNREAD, PROBLEMS, FAILED = "unread=yes", "state=problems", "state=failed"
 
@@ -18,7 +19,7 @@ def _model(title: str, icon: str, app: str, model: str, query: str = "") -> dict
     """A link to a model's list for those who may see it."""
     link: Any = reverse_lazy(f"admin:{app}_{model}_changelist")
     return {
-        "title": title,
+        "title": gettext_lazy(title),
         "icon": icon,
         "link": lazystr(_WithQuery(link, query)) if query else link,
         "permission": _allowed(f"{app}.view_{model}"),
@@ -30,7 +31,7 @@ def _page(title: str, icon: str, name: str, permission: str) -> dict[str, Any]:
     """A link to a page of our own."""
     link: Any = reverse_lazy(f"admin:{name}")
     return {
-        "title": title,
+        "title": gettext_lazy(title),
         "icon": icon,
         "link": link,
         "permission": _allowed(permission),
@@ -63,7 +64,7 @@ class _WithQuery:
 
 
 def _group(title: str, *items: dict[str, Any], collapsible: bool = False) -> dict[str, Any]:
-    return {"title": title, "separator": True, "collapsible": collapsible, "items": list(items)}
+    return {"title": gettext_lazy(title), "separator": True, "collapsible": collapsible, "items": list(items)}
 
 
 SIDEBAR: dict[str, Any] = {
@@ -162,12 +163,12 @@ SIDEBAR: dict[str, Any] = {
         _group(
             "Operations",
             {
-                "title": "Job queues",
+                "title": gettext_lazy("Job queues"),
                 "icon": "stacks",
                 "link": "/django-rq/",
                 "permission": _allowed("django_rq.view_dashboard"),
             },
-            {"title": "API", "icon": "api", "link": reverse_lazy("docs")},
+            {"title": gettext_lazy("API"), "icon": "api", "link": reverse_lazy("docs")},
             _model("Logins", "lock_person", "auth", "user"),
             _model("Groups", "groups", "auth", "group"),
             _model("Roles", "admin_panel_settings", "accounts", "adminrole"),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
 
 from messaging.providers import sendgrid_events
 from omega_project import navigation
@@ -158,9 +159,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.preferences.Preferences",
     "accounts.admin_door.AdminDoor",
     "accounts.veil.Veil",
     "accounts.audit_trail.AuditTrail",
+    "accounts.broken.BrokenPages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 # An API path answers with and without its slash; a redirect would lose a provider's POST (providers.md, 12).
@@ -184,6 +187,9 @@ TEMPLATES = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
+# Of the admin; the API speaks English.
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -268,7 +274,12 @@ UNFOLD = {
     "STYLES": [f"{STATIC_URL}omega_lib/admin.css"],
     "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js"],
     "LOGIN": {"form": "accounts.entrance.LoginForm"},
-    "ACCOUNT": {"navigation": [{"title": "Two-factor log-in", "link": reverse_lazy("admin:two_factor")}]},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": gettext_lazy("Language and time zone"), "link": reverse_lazy("admin:preferences")},
+            {"title": gettext_lazy("Two-factor log-in"), "link": reverse_lazy("admin:two_factor")},
+        ]
+    },
     "COLORS": {
         "primary": {
             "50": "240 253 250",

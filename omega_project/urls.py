@@ -14,6 +14,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 import conversations.urls
 import messaging.console.urls
 from accounts.entrance import second_factor
+from accounts.preferences import preferences, tour_seen
 from accounts.reasons import mask_again, unmask
 from omega_project.health import Health
 from omega_project.metrics import Metrics
@@ -59,6 +60,8 @@ admin_urls, admin_app, admin_namespace = admin.site.urls
 # Before the admin's own paths, whose last one takes all that is left.
 own_pages = [
     path("two-factor/", second_factor, name="two_factor"),
+    path("preferences/", preferences, name="preferences"),
+    path("tour/", tour_seen, name="tour_seen"),
     path("reason/", unmask, name="unmask"),
     path("reason/end/", mask_again, name="mask_again"),
     *messaging.console.urls.urlpatterns,

@@ -12,7 +12,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts.admin.filters import BusinessFilter
-from accounts.models import AdminRole, AuditEntry, Authenticator, LoginTries, RecoveryCode, Unmasking
+from accounts.models import AdminRole, AuditEntry, Authenticator, LoginTries, Preference, RecoveryCode, Unmasking
 from accounts.services import guarding, two_factor
 from omega_project.lib.admin import AuditedAdmin, OmegaAdmin, PostAction, ReadOnlyAdmin, moment, tell
 
@@ -131,6 +131,16 @@ class LoginTriesAdmin(ReadOnlyAdmin):
     @display(description="state", label={"locked": "danger", "open": "success"})
     def shown_state(self, obj: LoginTries) -> str:
         return "locked" if guarding.is_locked(obj) else "open"
+
+
+@admin.register(Preference)
+class PreferenceAdmin(ReadOnlyAdmin):
+    """How each person has the admin; they choose it themselves."""
+
+    list_display = ("user", "language", "timezone", "tour_seen_at")
+    list_select_related = ("user",)
+    ordering = ("pk",)
+    sortable_by = ()
 
 
 @admin.register(Unmasking)

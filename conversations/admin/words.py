@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from omega_project.lib import wording
+
 CONVERSATION_TONES = {"open": "success", "pending": "warning", "snoozed": "info", "closed": "default"}
 CHANNEL_ICONS = {
     "sms": "sms",
@@ -49,6 +51,8 @@ CALLS = {
 }
 A_CALL = Delivery("call", "default", "A call.")
 VOICEMAIL = Delivery("voicemail", "danger", "Nobody answered, and a voicemail was left.", is_final=True)
+wording.say(*DELIVERY, *(one.sentence for one in [*DELIVERY.values(), *CALLS.values(), A_CALL, VOICEMAIL]))
+wording.say(*CHANNEL_ICONS, "inbound", "outbound", "internal")
 STATUS_TONES = {status: look.tone for status, look in DELIVERY.items()} | {"delivered": "success"}
 
 # What a mail is that a program wrote, by the mark it was given.
@@ -60,6 +64,7 @@ AUTOMATIC = {
     "generated": "Made by a program",
     "no_reply": "From an address that takes no reply",
 }
+wording.say(*AUTOMATIC.values())
 _HELD = {
     "unknown_sender": "From {sender}, an address that we do not know as this client's.",
     "forged_sender": "It says to be from {sender}, whose domain denies it. Is it really this client's?",

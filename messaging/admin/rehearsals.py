@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import NoReverseMatch, reverse
 
 from messaging.services.rehearsing import Difference, Rehearsal
+from omega_project.lib import wording
 from omega_project.lib.masking import HIDDEN
 
 _MOST = 300
@@ -35,6 +36,7 @@ _ENDS = {
     "failed": "It would fail again.",
     "pending": "It would wait on, to be tried again.",
 }
+wording.say(*_ENDS.values())
 
 
 def told(found: Rehearsal, *, is_hidden: bool) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from omega_project.lib.api.errors import ApiError, ParameterError
 from omega_project.lib.audit import touch
 from omega_project.lib.reach import reach_of, within_reach
 from omega_project.lib.scrubbing import scrub
+from omega_project.lib.wording import localise_admin, say
 
 # Behind so many rows nobody pages any more, they search; and OFFSET stays cheap (limits.md).
 MOST_ROWS = 5_000
@@ -88,6 +89,9 @@ class PostAction:
     tone: str = "default"
     question: str = ""
 
+    def __post_init__(self) -> None:
+        say(self.label, self.question)
+
 
 class AuditedAdmin(ModelAdmin):
     """What its forms and actions change is noted for the trail, beside Django's own log."""
@@ -140,6 +144,11 @@ class OmegaAdmin(AuditedAdmin):
     post_actions: Sequence[PostAction] = ()
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     change_form_outer_before_template = "admin/omega_lib/post_actions.html"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """What it says in its attributes is shown in the language of the page."""
+        super().__init_subclass__(**kwargs)
+        localise_admin(cls)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OmegaChangeList

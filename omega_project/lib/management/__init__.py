@@ -1,1 +1,1 @@
-"""Commands of the machinery: each parses and starts one thing."""
+"""Commands of lib."""

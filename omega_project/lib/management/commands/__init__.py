@@ -1,1 +1,1 @@
-"""One module a command, as Django finds them."""
+"""Commands of lib."""
