@@ -101,7 +101,31 @@ SELECT m.id, m.status || ', due since ' || to_char(m.due_at, 'YYYY-MM-DD HH24:MI
 FROM w JOIN conversations_message m ON m.id = w.id
 WHERE m.due_at IS NOT NULL AND (
     (m.status = 'scheduled' AND m.due_at < clock_timestamp() - interval '1 minute')
-    OR (m.status = 'queued' AND m.due_at < clock_timestamp() - interval '15 minutes'))
+    OR (m.status = 'queued' AND m.due_at < clock_timestamp() - interval '15 minutes'
+        -- These wait on purpose: a suspended business, a shut account, a long queue that moves.
+        AND EXISTS (SELECT 1 FROM accounts_business b WHERE b.id = m.business_id AND b.status = 'active')
+        AND NOT EXISTS (
+            SELECT 1 FROM messaging_circuit k WHERE k.state <> 'closed' AND k.provider = m.provider
+            AND COALESCE(k.account_id, 0) = COALESCE((SELECT p.id FROM accounts_provideraccount p
+                WHERE p.business_id = m.business_id AND p.provider = m.provider AND p.is_active), 0))
+        AND NOT EXISTS (
+            SELECT 1 FROM messaging_senderqueue q WHERE q.sender_id = m.sender_id AND q.per_second > 0
+            AND q.measured_at > clock_timestamp() - interval '1 minute')))
+"""
+_EVENT_TENANT = """
+SELECT e.id, 'event of business ' || e.business_id || ', its message of ' || m.business_id AS detail
+FROM w JOIN messaging_webhookevent e ON e.id = w.id JOIN conversations_message m ON m.id = e.message_id
+WHERE e.business_id <> m.business_id
+"""
+_STAFF_TENANT = """
+SELECT a.id, 'conversation of business ' || c.business_id || ', staff of ' || s.business_id AS detail
+FROM w JOIN conversations_assignment a ON a.id = w.id JOIN conversations_conversation c ON c.id = a.conversation_id
+JOIN accounts_staff s ON s.id IN (a.staff_id, a.previous_id, a.actor_id) WHERE s.business_id <> c.business_id
+"""
+_NOTICE_TENANT = """
+SELECT n.id, 'conversation of business ' || c.business_id || ', told to staff of ' || s.business_id AS detail
+FROM w JOIN conversations_notification n ON n.id = w.id JOIN conversations_conversation c ON c.id = n.conversation_id
+JOIN accounts_staff s ON s.id = n.staff_id WHERE s.business_id <> c.business_id OR n.business_id <> c.business_id
 """
 _LEASES = """
 SELECT m.id, 'its lease ended at ' || to_char(m.lease_until, 'YYYY-MM-DD HH24:MI:SS') AS detail
@@ -200,6 +224,12 @@ CHECKS: tuple[Check, ...] = (
           _THREAD_TENANT),
     Check("message_tenant", "A message, its conversation, client, sender and staff are of one business.", _MESSAGES,
           _MESSAGE_TENANT),
+    Check("event_tenant", "A webhook's event and its message are of one business.", "messaging_webhookevent",
+          _EVENT_TENANT),
+    Check("assignment_tenant", "Who a conversation was given to is of its business.", "conversations_assignment",
+          _STAFF_TENANT),
+    Check("notification_tenant", "Who is told of a conversation is of its business.", "conversations_notification",
+          _NOTICE_TENANT),
     Check("history", "A message's status is the last of its history.", _MESSAGES, _HISTORY, lock=True),
     Check("handed_over_once", "A message was accepted by a provider once at most.", _MESSAGES, _DOUBLE_HAND_OVER),
     Check("sent_after_stop", "Nothing was handed over to somebody who had opted out.", _MESSAGES, _SENT_AFTER_STOP),

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 SLICE_SECONDS = 10.0
 # A try that has not begun this long after its claim is given back: the lease must outlive every call.
 BEGIN_WITHIN_SECONDS = 2.0
+# What putting a mail and its files together may take besides, before the call begins.
+PREPARING_SECONDS = 1.5
 # So long a run of the dispatcher gives to messages that go alone, before all others.
 ALONE_SECONDS = 2.0
 _GATHER_SECONDS = 0.008
@@ -162,12 +164,14 @@ def send(
     """Call the provider, beginning within `seconds`. Whatever is raised, the outcome loses and doubles nothing."""
     if isinstance(provider, SendResult):
         return provider
-    called = False
+    called, latest = False, time.monotonic() + seconds + PREPARING_SECONDS
     try:
         with handover.room.taken(ready.weight, seconds):
             message = ready.make()
-            called = True
             failpoints.hit("deliver.before_call", claim.body)
+            if time.monotonic() > latest:  # stopped meanwhile: the lease may have ended, and another worker has it
+                return SendResult(Outcome.NOT_TAKEN, code="released", detail="the worker was held up before the call")
+            called = True
             result = provider.send(message)
             failpoints.hit("deliver.after_call", claim.body)
             return result

@@ -1,12 +1,15 @@
 """The doctor: each check finds its planted fault and, where it can, mends it; sound data is well."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from accounts.models import Client
+from accounts.models import Business, Client, Staff
 from conversations.models import Message
+from messaging.models import Circuit, SenderQueue
 from messaging.services import checks, consent, doctoring
 from tests.commands.calling import a_business, a_failed_message, called
 
@@ -17,6 +20,23 @@ PLANTED = {
     "channels": ("UPDATE conversations_conversation SET channels = '{{voice}}' WHERE id = {thread}", True),
     "conversation_tenant": ("UPDATE conversations_conversation SET business_id = {other} WHERE id = {thread}", False),
     "message_tenant": ("UPDATE conversations_message SET business_id = {other} WHERE id = {message}", False),
+    "event_tenant": (
+        "INSERT INTO messaging_webhookevent (provider, kind, dedupe_key, url, content_type, payload, status, error,"
+        " attempts, received_at, business_id, message_id) VALUES ('twilio', 'sms.status', 'k', '', '', '', 'processed',"
+        " '', 1, now(), {other}, {message})",
+        False,
+    ),
+    "assignment_tenant": (
+        "{stranger} INSERT INTO conversations_assignment (conversation_id, staff_id, forced, at)"
+        " SELECT {thread}, id, false, now() FROM accounts_staff WHERE business_id = {other}",
+        False,
+    ),
+    "notification_tenant": (
+        "{stranger} INSERT INTO conversations_notification (business_id, staff_id, conversation_id, kind, text,"
+        " created_at, email_due, email_attempts) SELECT {business}, id, {thread}, 'mention', '', now(), false, 0"
+        " FROM accounts_staff WHERE business_id = {other}",
+        False,
+    ),
     "history": (
         "INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)"
         " VALUES ({message}, 'sent', 'delivered', 'test', '', now())",
@@ -85,9 +105,12 @@ def plant(name):
             business_id=business.pk, channel="sms", address="+14155550199", state="opted_out", source="staff",
             evidence={},
         )  # fmt: skip
+    if "{stranger}" in PLANTED[name][0]:
+        Staff.objects.create(business=other, name="Stranger")
     words = PLANTED[name][0].format(
         message=message.pk, thread=message.conversation_id, client=message.client_id, business=business.pk,
         other=other.pk, accepted=_Try(message.pk, "accepted"), started=_Try(message.pk, "started"), stopped="",
+        stranger="",
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(words)
@@ -139,3 +162,24 @@ def test_a_table_that_is_missing_is_said_and_the_rest_goes_on():
             cursor.execute("ALTER TABLE attempts_gone RENAME TO messaging_attempt")
     assert "messaging_attempt" in reports["orphan_attempts"].error
     assert reports["counters"].is_well
+
+
+def test_what_waits_on_purpose_is_not_stuck():
+    business = a_business()
+    message = a_failed_message(business)
+    Message.objects.filter(pk=message).update(status="queued", due_at=timezone.now() - timedelta(hours=1))
+    assert stuck() == 1
+    now = timezone.now()
+    shut = Circuit.objects.create(provider="twilio", state="open", failures=9, opened_at=now, failed_at=now)
+    assert stuck() == 0
+    shut.delete()
+    sender = Message.objects.get(pk=message).sender
+    queue = SenderQueue.objects.create(sender=sender, bulk=3600, per_second=1, measured_at=now)
+    assert stuck() == 0
+    queue.delete()
+    Business.objects.filter(pk=business.pk).update(status="suspended")
+    assert stuck() == 0
+
+
+def stuck():
+    return doctoring.examine(names=["stuck_outbox"])[0].found
