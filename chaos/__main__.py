@@ -22,6 +22,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="acts a second (20)")
     parser.add_argument("--reach", action="store_true", help=f"{REACH} sends, as many texts in, a kill every 2 s")
     parser.add_argument("--overtime", type=float, default=None, help="how long callers may go on for their last acts")
+    parser.add_argument(
+        "--drills", type=int, default=None, help="how often each recovery is measured (2; 1 in --reach)"
+    )
     given = parser.parse_args()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     home = Path(os.environ.get("OMEGA_HOME") or ".omega") / "chaos"
@@ -29,12 +32,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended, what was mounted taken away
     try:
         with System(home) as system:
-            result = fire(system, seed=seed, shape=_shape(given), rounds=1 if given.reach else 2)
+            result = fire(system, seed=seed, shape=_shape(given), rounds=_rounds(given))
     except Failed as error:
         print(f"The run with seed {seed} could not be finished: {error}", file=sys.stderr)
         return 2
     print(table(result))
     return 0 if result.is_well else 1
+
+
+def _rounds(given: argparse.Namespace) -> int:
+    if given.drills is None:
+        return 1 if given.reach else 2
+    return int(given.drills)
 
 
 def _shape(given: argparse.Namespace) -> Shape:

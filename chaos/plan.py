@@ -31,7 +31,10 @@ LANES: Mapping[str, tuple[tuple[str, ...], float]] = {
     "carrier": (("carrier", "carrier", "callbacks"), 4.0),
     "deployments": (("old_worker", "skewed_web", "old_web", "skewed_worker"), 7.0),
 }  # fmt: skip
-KILLED = ("kill_worker", "kill_web", "kill_worker", "kill_any", "kill_web", "kill_scheduler")
+KILLED = (
+    "kill_worker", "kill_web", "kill_at_point", "kill_any",
+    "kill_worker", "kill_web", "kill_at_point", "kill_scheduler",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,8 @@ def _reaching(seed: int, shape: Shape) -> list[Step]:
 
 def _lanes(seed: int, shape: Shape) -> dict[str, tuple[Step, ...]]:
     if shape.reach:
-        found = {name: _lane(seed, name, *LANES[name], shape.seconds) for name in ("points", "carrier", "deployments")}
-        return found | {"processes": _every(seed, "processes", KILLED, 2.0, shape.seconds)}
+        carrier = _lane(seed, "carrier", *LANES["carrier"], shape.seconds)
+        return {"carrier": carrier, "processes": _every(seed, "processes", KILLED, 2.0, shape.seconds)}
     return {name: _lane(seed, name, *lane, shape.seconds) for name, lane in LANES.items()}
 
 

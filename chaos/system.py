@@ -139,6 +139,10 @@ class System:
         part.write_text(action)
         part.rename(self.points / point)
 
+    def is_armed(self, point: str) -> bool:
+        """Whether nobody came by it so far."""
+        return (self.points / point).exists()
+
     def disarm(self, point: str = "*") -> None:
         for file in self.points.glob(point):
             file.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """omega's own processes: killed at any moment and at named points, frozen beyond their leases, rolled."""
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 from omega_project.lib import failpoints
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 # Longer than a lease: what a worker does when it wakes must be fenced off.
 FROZEN_SECONDS = 15.0
 # A point that nobody came by is disarmed after so long.
-ARMED_SECONDS = 3.0
+ARMED_SECONDS, QUICK_SECONDS = 3.0, 1.0
 
 
 def _signal(nemesis: "Nemesis", step: "Step", name: str, sign: signal.Signals = signal.SIGKILL) -> int | None:
@@ -66,15 +67,32 @@ def point(nemesis: "Nemesis", step: "Step") -> None:
     name = chance.choice(failpoints.POINTS)
     action = chance.choices(["kill", "stop", "1.5"], [8, 1, 1])[0]
     nemesis.note(step, f"{action} at {name}")
-    nemesis.system.arm(name, action)
-    nemesis.stopping.wait(ARMED_SECONDS)
-    nemesis.system.disarm(name)
+    _arm(nemesis, name, action, ARMED_SECONDS)
     if action == "stop":
         nemesis.stopping.wait(FROZEN_SECONDS - ARMED_SECONDS)
         nemesis.system.cont_all()
 
 
+def kill_at_point(nemesis: "Nemesis", step: "Step") -> None:
+    """As `point`, and where nobody comes by soon, somebody is killed where they are."""
+    name = step.chance().choice(failpoints.POINTS)
+    nemesis.note(step, f"kill at {name}")
+    if not _arm(nemesis, name, "kill", QUICK_SECONDS):
+        kill_any(nemesis, step)
+
+
+def _arm(nemesis: "Nemesis", name: str, action: str, seconds: float) -> bool:
+    """Whether anybody came by in that time."""
+    ends = time.monotonic() + seconds
+    nemesis.system.arm(name, action)
+    while nemesis.system.is_armed(name):
+        if time.monotonic() > ends or nemesis.stopping.wait(0.05):
+            nemesis.system.disarm(name)
+            return False
+    return True
+
+
 HARMS = {
     "kill_worker": kill_worker, "kill_web": kill_web, "kill_scheduler": kill_scheduler, "kill_any": kill_any,
-    "freeze_worker": freeze_worker, "roll": roll, "point": point,
+    "freeze_worker": freeze_worker, "roll": roll, "point": point, "kill_at_point": kill_at_point,
 }  # fmt: skip
