@@ -28,7 +28,10 @@ WITH change AS MATERIALIZED (
             SELECT 1 FROM conversations_message o WHERE o.provider_message_id = c.sid
             AND o.business_id = m.business_id AND o.provider = m.provider) THEN c.sid ELSE m.provider_message_id END,
         error_code = c.error_code, error_message = c.error_message, error_retryable = c.error_retryable,
-        sent_at = COALESCE(m.sent_at, c.sent_at), delivered_at = COALESCE(m.delivered_at, c.delivered_at)
+        sent_at = COALESCE(m.sent_at, c.sent_at),
+        -- Told in whole seconds, it would often lie before our own time of the send.
+        delivered_at = COALESCE(m.delivered_at, CASE WHEN c.delivered_at IS NOT NULL
+            THEN GREATEST(c.delivered_at, m.sent_at) END)
     FROM change c WHERE m.id = c.id AND m.id = ANY(%(ids)s::bigint[])
 ), tries AS (
     UPDATE messaging_attempt a SET outcome = 'accepted', detail = 'the provider told of it',

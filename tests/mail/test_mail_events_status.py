@@ -101,6 +101,14 @@ def test_a_time_that_cannot_be_true_is_put_right():
     assert now.mail.clicked_at < later
 
 
+def test_a_mail_is_not_delivered_before_it_was_sent():
+    """A provider tells whole seconds: `delivered` of 10:00:32 may be told of what went at 10:00:32.274."""
+    sent = timezone.now() - timedelta(seconds=3)
+    mail = a_mail(a_studio(), created_at=sent - timedelta(seconds=1), sent_at=sent)
+    _, now = tell(mail, "delivered", at=sent.replace(microsecond=0) - timedelta(seconds=1))
+    assert now.delivered_at == sent
+
+
 def test_an_event_before_our_own_settle_is_the_status_and_the_settle_brings_the_id():
     mail = a_mail(a_studio(), status="queued", provider_message_id=None)
     Message.objects.filter(pk=mail.pk).update(status="sending", attempts=1, lease_until=mail.created_at)
