@@ -107,7 +107,7 @@ def many_messages(studio, like, each, client=None, **changes):
     """Messages like `like` in the threads of `studio`, by one statement."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT column_name FROM information_schema.columns WHERE table_name = 'conversations_message'"
-                       " AND is_generated = 'NEVER'")  # fmt: skip
+                       " AND table_schema = 'public' AND is_generated = 'NEVER'")  # fmt: skip
         names = [name for (name,) in cursor.fetchall()]
         new = {
             "id": "nextval('conversations_message_id_seq')", "position": "currval('conversations_message_id_seq')",

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from accounts.models import ProviderAccount
 from conversations.models import Message, MessageEvent
-from messaging.models import Attempt, Consent
+from messaging.models import Attempt, Consent, RetryRule
 from messaging.providers.base import CannotAsk, Listed, Outcome, SendResult
-from messaging.services import carriers, claiming, recovery, retrying, settling, statuses
+from messaging.services import carriers, claiming, recovery, retrying, settling, statuses, vocabulary
 from omega_project.lib import sealing, sql
+from omega_project.lib.metrics import CARRIER_ALERTS
 from tests.delivery import world
 
 pytestmark = pytest.mark.django_db
@@ -265,3 +266,51 @@ def test_a_provider_that_does_not_answer_keeps_nobody_elses_outcome_waiting(monk
     recovery.resolve_unknown()
     assert providers[broken.pk].asked == recovery.ASKED_AT_ONCE
     assert Message.objects.get(business=other).provider_message_id == "SMfound"
+
+
+def refused(message_id: int, code: str) -> Message:
+    """Claim it, and let the carrier refuse it by this code."""
+    Message.objects.filter(pk=message_id).update(due_at=timezone.now(), hold_until=None)
+    (claim,) = world.claim()
+    world.settle(claim, result(Outcome.REFUSED, code=code, http_status=400, detail="no"))
+    return world.message(message_id)
+
+
+def test_what_may_pass_once_is_tried_once_more_after_a_while():
+    message_id = world.text(owner := world.business(), world.client(owner))
+    row = refused(message_id, "30003")
+    assert row.status == "queued"
+    assert 18 < (row.due_at - timezone.now()).total_seconds() < 26
+    row = refused(message_id, "30003")
+    assert (row.status, row.error_retryable) == ("failed", True)
+    assert "tried 2 times" in row.error_message
+
+
+def test_a_retry_by_hand_begins_the_tries_anew():
+    message_id = world.text(owner := world.business(), world.client(owner))
+    refused(message_id, "30003")
+    assert refused(message_id, "30003").status == "failed"
+    assert retrying.retry_failed(retrying.Wanted(message_ids=[message_id])).retried == [message_id]
+    row = refused(message_id, "30003")
+    assert row.status == "queued"
+    assert (row.due_at - timezone.now()).total_seconds() < 26
+    assert refused(message_id, "30003").status == "failed"
+
+
+def test_the_tries_of_a_class_are_data():
+    RetryRule.objects.filter(fault_class="retry").update(waits=[90])
+    vocabulary.forget()
+    message_id = world.text(owner := world.business(), world.client(owner))
+    row = refused(message_id, "21611")
+    assert 85 < (row.due_at - timezone.now()).total_seconds() < 115
+    assert refused(message_id, "21611").status == "failed"
+    vocabulary.forget()
+
+
+@pytest.mark.parametrize(("code", "alerts"), [("21606", 1), ("99999", 1), ("21211", 0), ("21610", 0)])
+def test_what_is_ours_to_mend_is_told_and_not_tried_again(code: str, alerts: int):
+    found = CARRIER_ALERTS.labels("twilio", code)
+    before = found._value.get()
+    message_id = world.text(owner := world.business(), world.client(owner))
+    assert refused(message_id, code).status == "failed"
+    assert found._value.get() - before == alerts
