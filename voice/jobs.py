@@ -1,12 +1,15 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: the next beat finds the work again."""
 
+from omega_project.lib import jobs
 from voice.services import recordings, recovery
 
 
 def tidy() -> None:
-    """Every few seconds: calls that fell silent, recordings that are to go at the provider."""
-    recovery.look_at_open()
-    recordings.erase_due()
+    """Every few seconds: calls that fell silent, recordings that are to go at the provider. One worker at a time."""
+    with jobs.alone("calls", 60) as is_mine:
+        if is_mine:
+            recovery.look_at_open()
+            recordings.erase_due()
 
 
 def forget() -> None:

@@ -167,3 +167,15 @@ def test_a_workers_clock_decides_nothing(skew):
     assert timedelta(0) < lease <= timedelta(seconds=claiming.LEASE_SECONDS)
     assert world.message(later).status == "scheduled"
     assert world.message(first).position < world.message(second).position
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_senders_rate_is_kept_by_all_workers_together():
+    owner = world.business()
+    owner.senders.update(messages_per_second=3)
+    for _ in range(40):
+        world.text(owner, world.client(owner))
+    began = timezone.now()
+    claimed = contract.at_once(4, lambda place: sum(len(world.claim(room=10)) for _ in range(5)))
+    seconds = (timezone.now() - began).total_seconds()
+    assert 3 <= sum(claimed) <= 3 + 3 * seconds

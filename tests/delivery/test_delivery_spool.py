@@ -10,6 +10,7 @@ from accounts.models import Business, Sender
 from conversations.models import Message
 from messaging.models import WebhookEvent
 from messaging.services import intake, spool, spooling
+from tests.contract import world as contract
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -155,4 +156,18 @@ def test_a_damaged_file_is_set_aside_and_the_rest_goes_on(folder, damage):
     keep(2)
     assert spooling.drain() == 1
     assert len(list(folder.glob("*.bad"))) == 1
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_send_is_refused_while_the_database_is_away_and_its_repeat_is_the_send():
+    studio = contract.a_studio()
+    fields = {"request_id": "visit-7", "to": contract.phone()}
+    with connection.execute_wrapper(refuse):
+        refused = contract.queue(studio, **fields)
+    assert (refused.status, refused["code"]) == (503, "unavailable")
+    assert refused.headers["Retry-After"]
+    assert contract.queue(studio, **fields).status == 202
+    again = contract.queue(studio, **fields)
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
     assert Message.objects.count() == 1

@@ -1,6 +1,7 @@
 """What was recorded: fetched into our own media, removed at the provider and here when its time has come."""
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from voice.services import reports, telling
 log = structlog.get_logger(__name__)
 _SID = re.compile(r"^RE[0-9A-Za-z]{1,62}\Z")
 _ACCOUNT = re.compile(r"^AC[0-9A-Za-z]{1,62}\Z")
+# How long a worker removes recordings before it does something else.
+_ERASING_SECONDS = 5.0
 _MOST_ERASE_ATTEMPTS = 8
 _NOTE = """
 INSERT INTO voice_recording (call_id, sid, kind, seconds, created_at, erase_attempts)
@@ -102,13 +105,20 @@ def _attach(message_id: int, recording_id: int, kind: str, url: str) -> None:
     wakeup.wake_media(attachment.pk)
 
 
-def erase_due(*, limit: int = 50) -> int:
-    """Remove at the provider what we have and the business does not want there; how many were tried."""
+def erase_due(*, seconds: float = _ERASING_SECONDS) -> int:
+    """Remove at the provider what we have and the business does not want there; how many were tried.
+
+    Each is taken when its turn comes, and none after `seconds`: a provider that does not answer holds no worker up.
+    """
     sql.rows(_KEPT_NOW)
-    due = sql.rows(_TO_ERASE, {"limit": limit})
-    for row in due:
+    count, ends = 0, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        row = sql.row(_TO_ERASE, {"limit": 1})
+        if row is None:
+            break
         _erase(row)
-    return len(due)
+        count += 1
+    return count
 
 
 def _erase(row: Mapping[str, Any]) -> None:

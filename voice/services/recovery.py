@@ -1,5 +1,6 @@
 """Calls whose news were lost: looked at when silence lasts, asked about, and brought to an end."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from voice.services.telling import LOOKS, LegNews
 
 log = structlog.get_logger(__name__)
 
+# How long a worker asks about calls before it does something else.
+ASKING_SECONDS = 5.0
 # Each is taken for as long as asking may take; who dies over it leaves it to the next sweep.
 _TAKE = """
 UPDATE voice_call c SET looks = looks + 1,
@@ -28,12 +31,19 @@ RETURNING c.id, c.sid, c.business_id, c.account_id, c.looks
 """
 
 
-def look_at_open(*, limit: int = 50) -> int:
-    """Ask the provider about calls that are open and silent, and end those that are over; how many."""
-    due = sql.rows(_TAKE, {"looks": list(LOOKS), "most": len(LOOKS), "limit": limit})
-    for row in due:
+def look_at_open(*, seconds: float = ASKING_SECONDS) -> int:
+    """Ask the provider about calls that are open and silent, and end those that are over; how many.
+
+    Each is taken when its turn comes, and none after `seconds`: a provider that does not answer holds no worker up.
+    """
+    count, ends = 0, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        row = sql.row(_TAKE, {"looks": list(LOOKS), "most": len(LOOKS), "limit": 1})
+        if row is None:
+            break
         _look(row)
-    return len(due)
+        count += 1
+    return count
 
 
 def _look(row: Mapping[str, Any]) -> None:
