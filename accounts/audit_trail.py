@@ -58,7 +58,8 @@ def _by_api(request: HttpRequest, response: HttpResponseBase) -> list[Touched]:
     business_id = operation.business_id or operation.ids.get("business_id") or getattr(caller, "business_id", None)
     named = [name for name in operation.ids if name != "business_id"]
     kind, pk = (named[-1].removesuffix("_id"), str(operation.ids[named[-1]])) if named else ("", "")
-    return [Touched(operation.name, kind, pk, business_id, operation.fields)]
+    reason = next((one.reason for one in touched_by(request) if one.reason), "")
+    return [Touched(operation.name, kind, pk, business_id, operation.fields, reason)]
 
 
 def _caller(request: HttpRequest) -> Actor | None:

@@ -161,6 +161,7 @@ class Client(models.Model):
     consent_email = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
     consent_voice = models.CharField(max_length=16, choices=ConsentState, default=ConsentState.UNKNOWN)
     has_conversation = models.BooleanField(default=False, db_default=False, help_text="Kept by conversations.")
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When their data was erased.")
     merged_into = models.ForeignKey(
         "self",
         models.SET_NULL,

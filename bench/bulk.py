@@ -30,7 +30,7 @@ WHERE id = %(thread)s
 """
 _COLUMNS = """
 SELECT column_name AS name FROM information_schema.columns
-WHERE table_name = 'conversations_message' AND is_generated = 'NEVER'
+WHERE table_schema = current_schema() AND table_name = 'conversations_message' AND is_generated = 'NEVER'
 """
 
 

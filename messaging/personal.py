@@ -10,7 +10,7 @@ _OF_CLIENT = """EXISTS (
 
 masking.declare_plain(
     "messaging_template", "messaging_consentkeyword", "messaging_carriercode", "messaging_watermark",
-    "messaging_reportfigure",
+    "messaging_reportfigure", "messaging_webhookendpoint",
 )  # fmt: skip
 masking.declare("messaging_attempt", plain={"worker", "code", "provider_message_id"}, through=_OF_MESSAGE)
 masking.declare("messaging_email", through=_OF_MESSAGE, masks={"source": "''"})
@@ -20,5 +20,6 @@ masking.declare(
     masks={"url": "omega_masked.sentence({value})"},
     through=_OF_MESSAGE,
 )
+masking.declare("messaging_webhookdelivery", plain={"webhook_id", "type", "error"})
 masking.declare("messaging_consent", also=_OF_CLIENT)
 masking.declare("messaging_consentchange", plain={"source"}, also=_OF_CLIENT)

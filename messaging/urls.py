@@ -8,6 +8,7 @@ from messaging import (
     inbound_mail,
     mail_views,
     mail_webhooks,
+    privacy_views,
     report_views,
     template_views,
     views,
@@ -15,6 +16,7 @@ from messaging import (
     webhooks,
 )
 
+CLIENT = "businesses/<str:business_id>/clients/<str:client_id>"
 HOOKS = "businesses/<str:business_id>/webhook-endpoints"
 DELIVERIES = "businesses/<str:business_id>/webhook-deliveries"
 
@@ -62,6 +64,8 @@ urlpatterns = [
     path(DELIVERIES, webhook_views.WebhookDeliveries.as_view({"get": "list"})),
     path(f"{DELIVERIES}/<str:delivery_id>", webhook_views.WebhookDeliveries.as_view({"get": "retrieve"})),
     path(f"{DELIVERIES}/<str:delivery_id>/replay", webhook_views.WebhookDeliveries.as_view({"post": "replay"})),
+    path(f"{CLIENT}/export", privacy_views.Privacy.as_view({"get": "export"})),
+    path(f"{CLIENT}/erase", privacy_views.Privacy.as_view({"post": "erase"})),
     path("businesses/<str:business_id>/reports/summary", report_views.Reports.as_view({"get": "summary"})),
     path("businesses/<str:business_id>/messages/retry", views.Messages.as_view({"post": "retry_in_business"})),
     path(

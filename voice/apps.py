@@ -11,3 +11,4 @@ class VoiceConfig(AppConfig):
     def ready(self) -> None:
         import_module("voice.services.hooks").register()
         import_module("voice.personal")
+        import_module("voice.receivers")
