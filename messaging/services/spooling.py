@@ -4,7 +4,7 @@ Whoever calls was checked before; a business's own key is known for as long as t
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +19,8 @@ from omega_project.lib.metrics import WEBHOOKS
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 _MOST = 500
+# Clocks that differ by less tell the same time: what is in between is the way to the database.
+_SAME_TIME = timedelta(seconds=2)
 _KEPT = ("provider", "kind", "payload", "url", "content_type", "business_id", "headers", "verdict")
 _TAKERS: dict[str, Callable[[Hook], Any]] = {"sms.reply": intake.take_text, "sms.status": intake.take_status}
 AWAY = (OperationalError, InterfaceError)
@@ -90,10 +92,11 @@ def _parted(joined: bytes) -> list[bytes]:
 
 def drain() -> int:
     """Bring this machine's spool to its place, oldest first, until the database is away again; how many."""
-    count = 0
+    count, behind = 0, None
     for file, record in spool.records(_MOST):
         try:
-            _take(record)
+            behind = _behind() if behind is None else behind
+            _take(record, behind)
         except AWAY as error:
             spool.not_begun(file)
             if not _answers():
@@ -121,8 +124,15 @@ def _answers() -> bool:
     return True
 
 
-def _take(record: dict[str, Any]) -> None:
-    at = datetime.fromisoformat(record.pop("at"))
+def _behind() -> timedelta:
+    """How far this machine's clock is behind the database's: a STOP that was kept is not older than it is."""
+    now = sql.rows("SELECT clock_timestamp() AS now")[0]["now"]
+    off: timedelta = now - datetime.now(UTC)
+    return off if abs(off) > _SAME_TIME else timedelta()
+
+
+def _take(record: dict[str, Any], behind: timedelta) -> None:
+    at = datetime.fromisoformat(record.pop("at")) + behind
     key = record.pop("key", None)
     if record["kind"] == mail_intake.KIND:
         known = {name: record[name] for name in ("provider", "account_id", "business_id", "url")}

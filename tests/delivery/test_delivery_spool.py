@@ -2,14 +2,16 @@
 
 import contextlib
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection
 
 from accounts.models import Business, Sender
 from conversations.models import Message
 from messaging.models import WebhookEvent
-from messaging.services import intake, spool, spooling
+from messaging.services import consent, intake, spool, spooling
 from tests.contract import world as contract
 
 FORM = "application/x-www-form-urlencoded"
@@ -68,6 +70,22 @@ def test_a_hook_that_was_stored_after_all_is_not_doubled():
 def test_the_database_away_keeps_it_and_answers(away):
     assert spooling.taken(hook(1), "instead") == "instead"
     assert spool.waiting() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("off", [-600, 600], ids=["slow", "fast"])
+def test_what_a_machine_kept_whose_clock_is_off_is_put_right_by_the_databases(monkeypatch, off):
+    business = Business.objects.create(name="Studio")
+    Sender.objects.create(business=business, channel="sms", address="+12125550180", provider="twilio")
+    intake.take_text(hook(1, "START"))
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=off)):
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setitem(spooling._TAKERS, "sms.reply", refuse)
+            spooling.taken(hook(2, "STOP"), "")
+        assert spooling.drain() == 1
+    assert consent.state_of(business_id=business.pk, channel="sms", address="+14155550199") == "opted_out"
+    start, stop = Message.objects.filter(direction="inbound").order_by("id")
+    assert timedelta(0) <= stop.created_at - start.created_at < timedelta(minutes=2)
 
 
 def refuse(*_):
