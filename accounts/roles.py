@@ -23,7 +23,7 @@ MANAGER = AGENT | {
     "accounts.view_sender", "accounts.add_location", "accounts.change_location",
     "accounts.add_staff", "accounts.change_staff", "conversations.change_message",
     "messaging.add_template", "messaging.change_template", "messaging.delete_template",
-    "messaging.view_hearing",
+    "messaging.view_hearing", "messaging.view_reportday",
     "voice.view_call", "voice.view_recording", "voice.view_voicesettings", "voice.change_voicesettings",
 }  # fmt: skip
 OWNER = MANAGER | {

@@ -425,6 +425,7 @@ class ReportFigure(models.Model):
         MESSAGES = "messages"
         RESPONSE = "response"
         RESOLUTION = "resolution"
+        HOUR = "hour"
 
     day = models.ForeignKey(ReportDay, models.CASCADE, related_name="figures")
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -434,6 +435,7 @@ class ReportFigure(models.Model):
     error_code = models.CharField(max_length=64, blank=True)
     staff_id = models.BigIntegerField(null=True, blank=True)
     location_id = models.BigIntegerField(null=True, blank=True)
+    hour = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of the kind hour: 0 to 23.")
     count = models.PositiveIntegerField()
     seconds = ArrayField(models.IntegerField(), null=True, blank=True)
 

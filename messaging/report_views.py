@@ -44,6 +44,12 @@ class ReportVolume(BaseModel):
     messages: int
 
 
+class ReportHour(ReportVolume):
+    """Messages in an hour of the day, 0 to 23, in the business's zone: of all days together."""
+
+    hour: int
+
+
 class ReportDelivery(BaseModel):
     """`delivery_rate` is delivered by delivered and failed; `pending` had no end yet."""
 
@@ -88,6 +94,7 @@ class ReportSummary(ReportPart):
     as_of: datetime
     is_complete: bool
     volumes: list[ReportVolume]
+    hours: list[ReportHour]
     delivery: list[ReportDelivery]
     failures: list[ReportFailure]
     staff: list[ReportShare]
@@ -161,11 +168,12 @@ class Reports(OmegaViewSet):
             raise NotFound("There is no such business.")
         first, last = _span(given.query, business)
         if "text/csv" in request.headers.get("accept", ""):
-            return _sheet(summaries.table(business, first, last), f"summary-{first}-{last}.csv")
+            return sheet(summaries.table(business, first, last), f"summary-{first}-{last}.csv")
         return Response(summaries.summarise(business, first, last))
 
 
-def _sheet(rows: list[list[Any]], name: str) -> HttpResponse:
+def sheet(rows: list[list[Any]], name: str) -> HttpResponse:
+    """Rows as a CSV file to be kept under `name`."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

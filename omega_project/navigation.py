@@ -80,6 +80,7 @@ SIDEBAR: dict[str, Any] = {
                 "permission": _allowed("conversations.view_conversation"),
                 "active": lambda request: request.path.startswith("/admin/inbox/"),
             },
+            _page("Dashboard", "monitoring", "messaging_dashboard", "messaging.view_reportday"),
             _model("Conversations", "forum", "conversations", "conversation"),
             _model("Unread", "mark_chat_unread", "conversations", "conversation", UNREAD),
             _model("Templates", "quick_phrases", "messaging", "template"),

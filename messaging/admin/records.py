@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
+from messaging.admin import reports
 from messaging.models import (
     Attempt,
     Circuit,
@@ -192,18 +194,21 @@ class WatermarkAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ReportDay)
-class ReportDayAdmin(ReadOnlyAdmin):
-    """The days of reports, and whether each still has to be counted anew."""
+class ReportDayAdmin(reports.ReportBoard, ReadOnlyAdmin):
+    """The days of reports, and whether each still has to be counted anew; the dashboard beside them."""
 
     list_display = ("business", "day", "is_stale", "counted_at")
     list_select_related = ("business",)
     ordering = ("-pk",)
     sortable_by = ()
 
+    def get_urls(self) -> list[URLPattern]:
+        return [*self.board_urls(), *super().get_urls()]
+
 
 @admin.register(ReportFigure)
 class ReportFigureAdmin(ReadOnlyAdmin):
-    list_display = ("day", "kind", "channel", "direction", "status", "error_code", "count")
+    list_display = ("day", "kind", "channel", "direction", "status", "error_code", "hour", "count")
     list_select_related = ("day",)
     ordering = ("-pk",)
     sortable_by = ()

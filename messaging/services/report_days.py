@@ -62,8 +62,9 @@ WITH gone AS (
     UPDATE messaging_reportday SET is_stale = false, counted_at = now() WHERE id = ANY(%(ids)s::bigint[])
 )
 INSERT INTO messaging_reportfigure
-    (day_id, kind, channel, direction, status, error_code, staff_id, location_id, count, seconds)
-SELECT d.id, f.kind, f.channel, f.direction, f.status, f.error_code, f.staff_id, f.location_id, f.count, f.seconds
+    (day_id, kind, channel, direction, status, error_code, staff_id, location_id, hour, count, seconds)
+SELECT d.id, f.kind, f.channel, f.direction, f.status, f.error_code, f.staff_id, f.location_id, f.hour, f.count,
+    f.seconds
 FROM ({figures}) f
 JOIN messaging_reportday d ON d.business_id = %(business)s::bigint AND d.day = f.day
 """

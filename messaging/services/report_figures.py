@@ -13,7 +13,7 @@ from omega_project.lib import sql
 
 # An answer is the first message to a client who has been waiting: its time runs from the first one that nobody
 # answered. Bulk mail answers nobody. A resolution runs from the (re)opening to the closing.
-FIGURES = """
+ENTRIES = """
 WITH bound AS (
     SELECT * FROM unnest(%(days)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS b(day, starts, ends)
 ), moved AS MATERIALIZED (
@@ -29,8 +29,8 @@ WITH bound AS (
         OFFSET 0  -- thread by thread: joined freely, the whole table of every business would be read
     ) m JOIN bound b ON m.created_at >= b.starts AND m.created_at < b.ends
 ), answer AS (
-    SELECT e.day, e.channel, e.staff_id, e.location_id,
-        extract(epoch FROM e.created_at - asked.at)::int AS seconds
+    SELECT e.day, e.id, e.thread, e.created_at, e.channel, e.direction, e.status, e.error_code, e.staff_id,
+        e.location_id, extract(epoch FROM e.created_at - asked.at)::int AS seconds
     FROM entry e CROSS JOIN LATERAL (
         SELECT p.direction FROM conversations_message p
         WHERE p.conversation_id = e.thread AND (p.created_at, p.id) < (e.created_at, e.id)
@@ -48,7 +48,8 @@ WITH bound AS (
     WHERE e.direction = 'outbound' AND e.priority < 2 AND e.status NOT IN ('blocked', 'canceled', 'scheduled')
       AND latest.direction = 'inbound' AND asked.at IS NOT NULL
 ), closing AS (
-    SELECT e.day, COALESCE(e.staff_id, e.assigned_to_id) AS staff_id, e.location_id,
+    SELECT e.day, e.id, e.thread, e.created_at, ''::text AS channel, ''::text AS direction, e.status, e.error_code,
+        COALESCE(e.staff_id, e.assigned_to_id) AS staff_id, e.location_id,
         GREATEST(0, extract(epoch FROM e.created_at - COALESCE(opened.at, e.begun)))::int AS seconds
     FROM entry e LEFT JOIN LATERAL (
         SELECT a.created_at AS at FROM conversations_message a
@@ -58,16 +59,26 @@ WITH bound AS (
     ) opened ON true
     WHERE e.channel = 'activity' AND e.metadata ->> 'event' = 'status' AND e.metadata ->> 'status' = 'closed'
 )
+"""
+FIGURES = (
+    ENTRIES
+    + """
 SELECT day, 'messages' AS kind, channel, direction, status, CASE WHEN status IN ('failed', 'undelivered', 'blocked')
-    THEN error_code ELSE '' END AS error_code, staff_id, location_id, count(*)::int AS count, NULL::int[] AS seconds
+    THEN error_code ELSE '' END AS error_code, staff_id, location_id, NULL::int AS hour, count(*)::int AS count,
+    NULL::int[] AS seconds
 FROM entry WHERE channel <> 'activity' GROUP BY 1, 3, 4, 5, 6, 7, 8
 UNION ALL
-SELECT day, 'response', channel, 'outbound', '', '', staff_id, location_id, count(*)::int, array_agg(seconds)
+SELECT day, 'hour', channel, direction, '', '', NULL::bigint, NULL::bigint,
+    extract(hour FROM created_at AT TIME ZONE %(zone)s::text)::int, count(*)::int, NULL::int[]
+FROM entry WHERE channel <> 'activity' GROUP BY 1, 3, 4, 9
+UNION ALL
+SELECT day, 'response', channel, 'outbound', '', '', staff_id, location_id, NULL::int, count(*)::int, array_agg(seconds)
 FROM answer GROUP BY 1, 3, 7, 8
 UNION ALL
-SELECT day, 'resolution', '', '', '', '', staff_id, location_id, count(*)::int, array_agg(seconds)
+SELECT day, 'resolution', '', '', '', '', staff_id, location_id, NULL::int, count(*)::int, array_agg(seconds)
 FROM closing GROUP BY 1, 7, 8
 """
+)
 
 
 def bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -82,7 +93,7 @@ def params(business_id: int, days: Sequence[date], zone: ZoneInfo) -> dict[str, 
     return {
         "business": business_id, "days": list(days), "starts": [one[0] for one in limits],
         "ends": [one[1] for one in limits], "since": min(one[0] for one in limits),
-        "until": max(one[1] for one in limits),
+        "until": max(one[1] for one in limits), "zone": zone.key,
     }  # fmt: skip
 
 

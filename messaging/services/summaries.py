@@ -17,7 +17,8 @@ Figure = dict[str, Any]
 ARRIVED = {"delivered", "read"}
 FAILED = {"failed", "undelivered"}
 _COUNTED = """
-SELECT d.day, f.kind, f.channel, f.direction, f.status, f.error_code, f.staff_id, f.location_id, f.count, f.seconds
+SELECT d.day, f.kind, f.channel, f.direction, f.status, f.error_code, f.staff_id, f.location_id, f.hour, f.count,
+    f.seconds
 FROM messaging_reportday d JOIN messaging_reportfigure f ON f.day_id = d.id
 WHERE d.business_id = %(business)s::bigint AND d.day >= %(first)s::date AND d.day <= %(last)s::date
 """
@@ -36,7 +37,8 @@ def summarise(business: Business, first: date, last: date) -> dict[str, Any]:
 
     `is_complete` is false while a day among them that changed lately is still to be counted anew.
     """
-    figures = list(_figures(business, first, last))
+    found = list(_figures(business, first, last))
+    figures = [one for one in found if one["kind"] != "hour"]
     return {
         "from": first,
         "to": last,
@@ -45,6 +47,7 @@ def summarise(business: Business, first: date, last: date) -> dict[str, Any]:
         "is_complete": _is_complete(business.pk, first, last),
         **_part(figures),
         "volumes": _volumes(figures),
+        "hours": _hours([one for one in found if one["kind"] == "hour"]),
         "delivery": _delivery(figures),
         "failures": _failures(figures),
         "staff": _by(figures, "staff_id", _names(Staff, business.pk, figures, "staff_id")),
@@ -117,6 +120,15 @@ def _volumes(figures: list[Figure]) -> list[dict[str, Any]]:
     return [{"channel": key[0], "direction": key[1], "messages": count} for key, count in sorted(found.items())]
 
 
+def _hours(figures: list[Figure]) -> list[dict[str, Any]]:
+    """By channel, direction and hour of the business's day, 0 to 23."""
+    found = _grouped(figures, "hour", "channel", "direction")
+    return [
+        {"hour": key[0], "channel": key[1], "direction": key[2], "messages": count}
+        for key, count in sorted(found.items())
+    ]
+
+
 def _delivery(figures: list[Figure]) -> list[dict[str, Any]]:
     """By channel. The rate is of those of which the end is known, blocked and canceled ones apart."""
     out = _messages(figures, "outbound")
@@ -186,7 +198,7 @@ def table(business: Business, first: date, last: date) -> list[list[Any]]:
             "first_response_median_seconds", "first_response_p90_seconds"]  # fmt: skip
     found: dict[tuple[Any, ...], list[Figure]] = {}
     for one in _figures(business, first, last):
-        if one["kind"] != "resolution":
+        if one["kind"] not in {"resolution", "hour"}:
             found.setdefault((one["day"], one["channel"], one["direction"]), []).append(one)
     return [head, *([*key, *_cells(found[key])] for key in sorted(found))]
 

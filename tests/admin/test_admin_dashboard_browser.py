@@ -1,0 +1,55 @@
+"""The dashboard in a real browser: its charts are drawn under our policy, in the dark too, and a bar opens its rows."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import expect
+
+from conversations.models import Message
+from tests.admin.test_admin_browser import aside, log_in, page  # noqa: F401  (page is a fixture)
+from tests.admin.world import a_business, a_thread, fails, hears, says
+
+PLACE = "/admin/messaging/reportday/dashboard/"
+
+
+@pytest.fixture
+def business(transactional_db):
+    def work():
+        User.objects.create_superuser("olga", "olga@example.com", "pass")
+        made = a_business(name="Studio")
+        for _ in range(3):
+            thread = a_thread(made, said="Are you open?")
+            Message.objects.filter(pk=says(thread)).update(status="delivered")
+            fails(says(thread), retryable=False)
+            hears(thread, "Hello?")
+        return made
+
+    return aside(work)
+
+
+def test_charts_are_drawn_and_a_bar_opens_its_rows(live_server, business, page):  # noqa: F811
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    log_in(page, f"{live_server.url}{PLACE}")
+    expect(page.locator("html")).to_have_attribute("data-charts", "4")
+    page.evaluate("document.documentElement.classList.add('dark')")
+    expect(page.locator("html")).to_have_attribute("data-charts", "4")
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls sideways on a phone"
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+    # The last day's bar, by its place on the canvas.
+    x, y = page.evaluate("""() => {
+        const chart = Chart.getChart(document.querySelector('[data-chart="db-volume-data"]'));
+        const bar = chart.getDatasetMeta(0).data.at(-1), box = chart.canvas.getBoundingClientRect();
+        chart.canvas.scrollIntoView();
+        const now = chart.canvas.getBoundingClientRect();
+        return [now.x + bar.x, now.y + (bar.y + bar.base) / 2];
+    }""")
+    page.mouse.click(x, y)
+    page.wait_for_url(re.compile("dashboard/rows/.*direction=inbound"))
+    expect(page.locator("tbody tr")).to_have_count(6)
+    assert faults == []
