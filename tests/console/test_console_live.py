@@ -1,5 +1,6 @@
 """The inbox in two real browsers over the real programs: what one does, the other sees, and nothing typed is lost."""
 
+import http.client
 import json
 import re
 import urllib.request
@@ -162,6 +163,28 @@ def test_a_cut_line_goes_on_without_a_gap(desk, browser):
     desk.hears("And now they do again")
     expect(page.locator("#entries")).to_contain_text("And now they do again")
     expect(page.locator("#entries .om-entry", has_text="While nobody listened")).to_have_count(1)
+
+
+def test_the_line_is_for_who_may_listen(desk, browser):
+    page = desk.enter(browser, next(iter(desk.logins)))
+    expect(page.locator("#box-body")).to_be_visible()
+    session = next(one["value"] for one in page.context.cookies() if one["name"] == "sessionid")
+    ours, theirs = (one["id"] for one in desk.demo["businesses"][:2])
+    own = {"Cookie": f"sessionid={session}"}
+
+    def status(business, headers=own, method="GET", path="/admin/inbox/live/"):
+        line = http.client.HTTPConnection("127.0.0.1", desk.omega.live_port, timeout=20)
+        line.request(method, f"{path}?business={business}", headers=headers)
+        try:
+            return line.getresponse().status
+        finally:
+            line.close()
+
+    assert status(ours) == 200
+    assert status(ours, {}) == status(ours, {"Cookie": "sessionid=forged"}) == 401
+    assert status(theirs) == status("x") == 403
+    assert status(ours, own | {"Origin": "https://elsewhere.example"}) == 403
+    assert status(ours, method="POST") == status(ours, path="/admin/") == 404
 
 
 def test_a_session_that_ends_in_mid_reply_keeps_the_text_by_keyboard_on_a_phone(desk, browser):

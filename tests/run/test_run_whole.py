@@ -122,6 +122,7 @@ EVERY_PROGRAM = (
     ("worker", 1),
     ("scheduler", 0),
     ("sandbox", 0),
+    ("live", 1),
     ("web", 1),  # granian's worker
     ("web", 0),  # granian itself
     ("redis", 0),

@@ -462,13 +462,11 @@ class Choices {
   show(items) {
     this.list.replaceChildren(...items);
     this.list.hidden = !items.length;
-    this.box.body.setAttribute("aria-expanded", String(!this.list.hidden));
     this.choose(0);
   }
 
   hide() {
     this.list.hidden = true;
-    this.box.body.setAttribute("aria-expanded", "false");
     this.box.body.removeAttribute("aria-activedescendant");
   }
 
