@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import loading
 from bench.bulk import Bulk
 from bench.calls import CallMeasures
+from bench.inbox import InboxMeasures
 from bench.mails import MailMeasures
 from bench.measures import SMALL, Effort
 from bench.report import Report
@@ -18,7 +19,7 @@ from bench.system import Failed, System, listen_to_signals
 from bench.volleys import Armoury
 from tools import programs
 
-PHASES = ("bounds", "reads", "pages", "writes", "calls", "mails", "batches", "marks", "worker", "memory")
+PHASES = ("bounds", "reads", "pages", "writes", "calls", "mails", "batches", "marks", "inbox", "worker", "memory")
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -56,6 +57,7 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
         "writes": measures.writes,
         "calls": CallMeasures(system, measures.armoury, report, effort).answers,
         "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
+        "inbox": InboxMeasures(system, measures.armoury, report, effort).inbox,
         "worker": measures.worker, "memory": measures.memory,
     }  # fmt: skip
     for phase, measured in work.items():

@@ -73,6 +73,7 @@ class System:
             "LOG_FORMAT": "json",
             "ALLOWED_HOSTS": "127.0.0.1",
             "API_RATE_LIMIT": "off",
+            "ADMIN_REQUIRE_TWO_FACTOR": "false",
             "OMEGA_HOME": str(self.home),
             "OMEGA_URL_PREFIX": "omega/",
             "DATABASE_URL": embedded.database_url(self.home, DATABASE),

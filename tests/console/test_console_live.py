@@ -13,6 +13,7 @@ from tests.admin.test_admin_browser import FLAGS
 from tests.support.processes import wait_for
 
 expect.set_options(timeout=20_000)
+pytestmark = pytest.mark.timeout(300)  # whoever comes first waits for all the programs besides
 PASSWORD = "a-long-password-1"
 # Two people of the demo's first business, and a client of theirs whom nobody else in the tests writes to.
 PEOPLE = f"""
@@ -191,6 +192,7 @@ def test_a_session_that_ends_in_mid_reply_keeps_the_text_by_keyboard_on_a_phone(
     name = next(iter(desk.logins))
     page = desk.enter(browser, name, "inbox/", viewport={"width": 390, "height": 780})
     expect(page.locator("#thread")).to_have_count(0)
+    listens(page)  # the page's script is there
     page.keyboard.press("/")
     page.keyboard.type("Ines")
     expect(page.locator(".in-row")).to_have_count(1)
