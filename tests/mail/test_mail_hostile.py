@@ -131,9 +131,9 @@ def test_ten_thousand_recipients_are_no_work():
     thread = a_thread(a_house())
     many = ", ".join(f'"Nobody {n}" <n{n}@example.org>' for n in range(10_000))
     mail = f"From: {thread.client.email}\r\nTo: {many}\r\nCc: {many}\r\nMessage-ID: <m@x>\r\n\r\nHi\r\n".encode()
-    before = time.monotonic()
+    before = time.process_time()
     arrives(mail, [*(f"n{n}@example.org" for n in range(10_000)), token_of(thread)])
-    assert time.monotonic() - before < 2
+    assert time.process_time() - before < 2
     assert len(Message.objects.get().cc) == 100
 
 
@@ -155,9 +155,9 @@ HEADERS = [
 @pytest.mark.parametrize("line", HEADERS, ids=lambda line: line[:16].decode())
 def test_headers_as_bombs_are_no_work(line):
     thread = a_thread(a_house())
-    before = time.monotonic()
+    before = time.process_time()
     arrives(f"From: {thread.client.email}\r\n".encode() + line + b"\r\n\r\nHi\r\n", token_of(thread))
-    assert time.monotonic() - before < 2
+    assert time.process_time() - before < 2
     assert event().status == "processed", event().error
 
 
@@ -181,9 +181,9 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 def test_bodies_as_bombs_are_no_work(name):
     thread = a_thread(a_house())
-    before = time.monotonic()
+    before = time.process_time()
     arrives(f"From: {thread.client.email}\r\n".encode() + PARTS[name], token_of(thread))
-    assert time.monotonic() - before < 4
+    assert time.process_time() - before < 4
     assert event().status == "processed", event().error
     assert Attachment.objects.count() <= 100
 

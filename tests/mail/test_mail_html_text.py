@@ -56,7 +56,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_page_takes_bounded_time_and_text(name):
-    began = time.monotonic()
+    began = time.process_time()
     text = text_of(HOSTILE[name])
-    assert time.monotonic() - began < 8
+    assert time.process_time() - began < 8
     assert len(text) <= 1_000_000
