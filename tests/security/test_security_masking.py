@@ -139,6 +139,24 @@ def test_the_first_page_and_the_conversations_page_are_masked_and_say_so(thread,
     assert f"{NAME[0]}•••" in page
 
 
+def test_the_inbox_shows_nobody_and_finds_a_whole_number_alone(thread, sue):
+    place, business = f"/admin/inbox/{thread.pk}/", f"business={thread.business_id}"
+    parts = ["", "thread/", "side/", "older/", "templates/", "clients/?q=zyx"]
+    paths = [place + part for part in parts]
+    paths += [f"/admin/inbox/?{business}", f"/admin/inbox/rows/?{business}", f"/admin/inbox/labels/?{business}"]
+    paths += [f"/admin/inbox/news/?{business}&ids={thread.pk}&thread={thread.pk}&after=0"]
+    paths += [f"/admin/inbox/rows/?{business}&q={word}" for word in ("zyxwv", "arzipa", "555739", "lanted")]
+    for path in paths:
+        hides(sue.get(path))
+    found = f'data-id="{thread.pk}"'
+    assert found in content_of(sue.get(f"/admin/inbox/rows/?{business}&q=%2B{PHONE[1:]}"))
+    assert found not in content_of(sue.get(f"/admin/inbox/rows/?{business}&q=arzipan"))
+    for deed in ("reply", "note", "status", "assign", "block", "merge", "read"):
+        assert sue.post(f"{place}{deed}/", {"body": "Hi"}).status_code == 403, deed
+    sue.post("/admin/reason/", {"client": thread.client_id, "reason": REASON})
+    assert "Marzipan" in content_of(sue.get(f"{place}thread/"))
+
+
 def test_a_reason_opens_one_client_and_stands_in_the_trail(thread, sue):
     other = a_thread(thread.business, said="Elderberry", first_name="Barnaby")
     given = {"client": thread.client_id, "reason": REASON, "next": "/admin/accounts/client/"}
