@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from playwright.sync_api import expect
 
 from messaging.services import vocabulary
 
@@ -38,4 +39,5 @@ def chromium():
         if os.environ.get("CI"):
             pytest.fail("There is no chromium, and in CI no test is left out.")
         pytest.skip("There is no chromium on this machine.")
+    expect.set_options(timeout=20_000)
     return CHROMIUM

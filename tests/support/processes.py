@@ -34,7 +34,7 @@ from omega_project.lib.embedded.errors import tail
 from tools import demo, probes, programs
 from tools.supervisor import Child, end_all
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 # The tests' own process uses Redis' database 0; each place has one of the others, since workers take any job in theirs.
 _redis_databases: set[int] = set()
 # Whose workers and scheduler live on a database or a Redis.
