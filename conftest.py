@@ -1,7 +1,9 @@
 """What every test stands on: services apart from the demo's, no network, and the programs on demand."""
 
 import fcntl
+import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from importlib import import_module
 from typing import IO
 
@@ -11,7 +13,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
 
-from omega_project.lib import embedded
+from omega_project.lib import embedded, reach
 from tests.settings import HOME
 from tests.support.processes import Omega, Place, forget_migrated, lasting_place
 
@@ -20,12 +22,24 @@ _users: list[IO[str]] = []
 VOCABULARIES = ("0002_vocabulary", "0006_mail_vocabulary", "0009_retry_rules")
 
 
+_start = threading.Thread.start
+
+
+def _start_where_we_are(thread: threading.Thread) -> None:
+    """A thread of a test reaches as far as the test, as Python 3.14 would have it."""
+    context, run = copy_context(), thread.run
+    setattr(thread, "run", lambda: context.run(run))  # noqa: B010
+    _start(thread)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Let tests talk to this machine only, and say that this session uses the services."""
     config.option.allow_hosts = config.option.allow_hosts or "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     HOME.mkdir(parents=True, exist_ok=True)
+    reach.enter(reach.EVERYTHING)  # a test is an operator; a request and a job in it begin with nothing
+    setattr(threading.Thread, "start", _start_where_we_are)  # noqa: B010  and so are its threads
     _users.append((HOME / "users.lock").open("w"))
     fcntl.flock(_users[0], fcntl.LOCK_SH)
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from accounts.roles import reach_of_user
 from accounts.services import two_factor
+from omega_project.lib import reach
 
 ADMIN, QUEUES = "/admin/", "/django-rq/"
 # What somebody may open who gave the password and no code yet.
@@ -45,6 +46,7 @@ class AdminDoor:
             asked = "" if request.path_info == ADMIN else "?" + urlencode({"next": request.get_full_path()})
             return HttpResponseRedirect(reverse("admin:two_factor") + asked)
         request.reach = reach_of_user(request.user)  # type: ignore[attr-defined]
+        reach.enter(reach.reach_of(request))
         if request.path_info.startswith(QUEUES) and not request.user.has_perm("django_rq.view_dashboard"):
             raise Http404
         return None

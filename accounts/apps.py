@@ -13,9 +13,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """drf-spectacular finds its extensions once their module is loaded; the views follow the tables."""
-        import_module("accounts.schema")
-        import_module("accounts.personal")
+        """Extensions, checks and receivers are found once their module is loaded; the views follow the tables."""
+        for name in ("schema", "personal", "checks", "receivers"):
+            import_module(f"accounts.{name}")
         wording.localise_models()
         pre_migrate.connect(masking.before_migrate, sender=self)
         post_migrate.connect(masking.after_migrate, sender=self)

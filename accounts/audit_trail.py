@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from accounts.admin_door import ADMIN, QUEUES
 from accounts.roles import reach_of_user
 from accounts.services.auditing import Actor, Where, record
+from omega_project.lib import reach
 from omega_project.lib.audit import Operation, Touched, touched_by
 from omega_project.lib.network import address_of
 
@@ -44,7 +45,8 @@ def _keep(request: HttpRequest, response: HttpResponseBase, actor: Actor | None,
     context = structlog.contextvars.get_contextvars()
     where = Where(context.get("request_id", ""), address_of(request), response.status_code)
     try:
-        record(actor=actor or Actor("nobody"), where=where, touched=touched)
+        with reach.everything():  # a log-in that is refused is of no business
+            record(actor=actor or Actor("nobody"), where=where, touched=touched)
     except DatabaseError:
         # The change is done and cannot be told again: the log is what is left.
         log.exception("audit.failed", deeds=[one.deed for one in touched])

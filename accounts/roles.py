@@ -6,6 +6,7 @@ from django.apps import apps
 from django.contrib.auth.backends import BaseBackend
 
 from accounts.models import AdminRole
+from omega_project.lib import reach
 from omega_project.lib.reach import EVERYTHING, NOTHING, SUPPORT, Reach
 
 _OURS = ("accounts", "conversations", "messaging", "voice", "onboarding")
@@ -46,7 +47,8 @@ def _of_support() -> frozenset[str]:
 def role_of(user: Any) -> AdminRole | None:
     """The role of a person, read once for each request."""
     if not hasattr(user, "_omega_role"):
-        user._omega_role = AdminRole.objects.filter(user_id=user.pk).first() if user.is_authenticated else None
+        with reach.everything():  # it is the role that says how far they reach
+            user._omega_role = AdminRole.objects.filter(user_id=user.pk).first() if user.is_authenticated else None
     found: AdminRole | None = user._omega_role
     return found
 

@@ -136,7 +136,7 @@ class Veil:
         if getattr(request, "curtain", None) is None:
             return response
         if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
-            response.streaming_content = _masked_pieces(response, request.curtain.opened)  # type: ignore[attr-defined]
+            response.streaming_content = _masked_pieces(response.streaming_content, request.curtain.opened)  # type: ignore[attr-defined]
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
@@ -161,9 +161,9 @@ class Veil:
         return response
 
 
-def _masked_pieces(response: StreamingHttpResponse, opened: Opened) -> Iterator[bytes]:
+def _masked_pieces(content: Any, opened: Opened) -> Iterator[bytes]:
     """Each piece of a stream as a page of its own: between two of them other requests have the connection."""
-    pieces = iter(response.streaming_content)  # type: ignore[arg-type]
+    pieces = iter(content)
     while True:
         with masking.masked(opened):
             piece = next(pieces, None)

@@ -17,6 +17,7 @@ from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound, parameter_error
 from omega_project.lib.api.examples import asked
+from omega_project.lib.reach import everything
 
 NO_CONVERSATION = "There is no such conversation of this client in this business."
 
@@ -116,6 +117,7 @@ class Conversations(OmegaViewSet):
             raise NotFound("There is no such staff member in this business.")
 
 
+@everything()  # the signed token names the one file
 def media(request: HttpRequest, token: str) -> FileResponse:
     """Our copy of an attachment, by its signed link. Nothing in it can run in the page's place."""
     attachment_id = media_links.attachment_id_of(token)

@@ -16,7 +16,7 @@ from messaging.services import mail_arrival, spooling
 from messaging.services.provider_posts import PROVIDERS, SENDGRID, read_mails
 from messaging.services.stored_mail import KIND
 from messaging.signatures import forgeries_counted
-from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.endpoints import SignedViewSet
 from omega_project.lib.api.errors import Fault, NotFound, ParameterError, as_api_error
 from omega_project.lib.api.examples import asked
 from omega_project.lib.api.parsing import spool_body
@@ -42,12 +42,8 @@ class MailTaken(BaseModel):
     status: Literal["stored", "known"]
 
 
-class InboundMail(OmegaViewSet):
+class InboundMail(SignedViewSet):
     """`/email/inbound/…`, authenticated by the user and password in the hook's URL."""
-
-    authentication_classes: list[type] = []
-    permission_classes: list[type] = []
-    throttle_classes: list[type] = []
 
     @extend_schema(
         summary="Take in a client's e-mail from a provider",

@@ -21,6 +21,7 @@ from omega_project.lib.api.callers import caller
 from omega_project.lib.api.endpoints import Given, OmegaViewSet, endpoint
 from omega_project.lib.api.errors import NotFound
 from omega_project.lib.api.examples import asked
+from omega_project.lib.reach import everything
 
 _MAIL = {
     "business_id": 12, "to": "ana@example.com", "subject": "Your class on Friday", "text": "See you at 10 on Friday!",
@@ -158,6 +159,7 @@ def _plain(body: shapes.EmailStatusUpdate, business_id: int | None) -> statuses.
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
+@everything()  # the signed token names the mail, and the mail its business
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """A mail program's one click is a POST (RFC 8058); a GET, which scanners make too, shows a page that asks."""
     mail = unsubscribing.mail_of(token)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from messaging.mail_signatures import PROVIDERS, verified_batch
 from messaging.services import mail_intake, spooling
 from messaging.signatures import forgeries_counted
-from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.endpoints import SignedViewSet
 from omega_project.lib.api.examples import asked
 from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody, ParameterErrorBody
@@ -44,12 +44,8 @@ _ACCOUNT = OpenApiParameter(
 )
 
 
-class MailWebhooks(OmegaViewSet):
+class MailWebhooks(SignedViewSet):
     """What mail providers tell about mails, authenticated by their signatures alone."""
-
-    authentication_classes: list[type] = []
-    permission_classes: list[type] = []
-    throttle_classes: list[type] = []
 
     @extend_schema(
         summary="Handle external email provider webhooks",

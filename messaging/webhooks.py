@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from messaging.services import intake, spooling
 from messaging.signatures import forgeries_counted, verified_form
-from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.endpoints import SignedViewSet
 from omega_project.lib.api.examples import FORM, asked
 from omega_project.lib.api.parsing import read_body
 from omega_project.lib.api.schema import ErrorBody
@@ -27,12 +27,8 @@ HOOK_REFUSED = {
 }
 
 
-class TwilioWebhooks(OmegaViewSet):
+class TwilioWebhooks(SignedViewSet):
     """Twilio's calls, authenticated by their signature alone."""
-
-    authentication_classes: list[type] = []
-    permission_classes: list[type] = []
-    throttle_classes: list[type] = []
 
     @extend_schema(
         summary="Process incoming SMS replies via Twilio webhook",

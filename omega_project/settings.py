@@ -1,6 +1,7 @@
 """Every setting of omega, read from the environment or .env; nonsense is refused at start-up in a sentence."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,12 @@ DATABASE_URL = server("DATABASE_URL", embedded.database_url)
 REDIS_URL = server("REDIS_URL", embedded.redis_url)
 
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+# Whose rows a query of the ORM sees is PostgreSQL's to say (decision 19): by a role that holds no table itself.
+DATABASE_WALL_ROLE = env.str("DATABASE_WALL_ROLE", default="pg_database_owner")
+if DATABASE_WALL_ROLE and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", DATABASE_WALL_ROLE):
+    raise ImproperlyConfigured("DATABASE_WALL_ROLE must be the name of a role: small letters, digits and underscores.")
 DATABASES["default"].update(
+    ENGINE="omega_project.lib.postgresql",
     CONN_MAX_AGE=None,  # one connection a thread for life: three to six times the rate of one a request
     # The request's middleware sees a dead connection by its socket; a health check would cost a round trip each.
     CONN_HEALTH_CHECKS=False,
@@ -123,6 +129,20 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     options="-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
 )
 
+# Tables of ours that are no business's, and why; each other one leads to a business, or the checks refuse it.
+SHARED_TABLES = {
+    "accounts.logintries": "tries to log in, before anybody knows who it is",
+    "accounts.authenticator": "a login's, who may be support",
+    "accounts.recoverycode": "a login's, who may be support",
+    "accounts.preference": "how a login wants to read the admin",
+    "messaging.consentkeyword": "what clients' words mean",
+    "messaging.carriercode": "what carriers' codes mean",
+    "messaging.retryrule": "how often and when a message is tried again",
+    "messaging.circuit": "how an account at a provider does, the platform's too",
+    "messaging.reportwatermark": "how far all messages were looked through",
+    "messaging.listeningmark": "how far all callbacks were counted",
+}
+OUR_APPS = ["omega_project.lib", "accounts", "conversations", "messaging", "voice", "onboarding"]
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.import_export",
@@ -140,12 +160,7 @@ INSTALLED_APPS = [
     "django_rq",
     "django_otp",
     "import_export",
-    "omega_project.lib",
-    "accounts",
-    "conversations",
-    "messaging",
-    "voice",
-    "onboarding",
+    *OUR_APPS,
 ]
 
 MIDDLEWARE = [

@@ -1,9 +1,11 @@
 """RQ's entries: at most five lines each. Losing one loses nothing: `tidy` finds the work again."""
 
 from omega_project.lib import jobs
+from omega_project.lib.reach import everything
 from onboarding.services import advancing, invitations, wakeup
 
 
+@everything()
 def advance() -> None:
     """Take the steps that are due, for a slice; then let the next job go on, behind what has come meanwhile."""
     jobs.kicked(wakeup.QUEUE, wakeup.ADVANCE)
@@ -11,6 +13,7 @@ def advance() -> None:
         wakeup.wake_advance()
 
 
+@everything()
 def invite() -> None:
     """Send the invitations that are due, for a slice."""
     jobs.kicked(wakeup.QUEUE, wakeup.INVITE)
@@ -18,6 +21,7 @@ def invite() -> None:
         wakeup.wake_invite()
 
 
+@everything()
 def tidy() -> None:
     """Every second: what a lost hint or a dead worker left behind moves again."""
     advancing.wake_due()

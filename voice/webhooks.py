@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from messaging.services import spooling
 from messaging.webhooks import HOOK_FORM, HOOK_REFUSED, twilio_hook
-from omega_project.lib.api.endpoints import OmegaViewSet
+from omega_project.lib.api.endpoints import SignedViewSet
 from omega_project.lib.api.examples import FORM, asked
 from voice.services import dialing, opening
 from voice.services.twiml import hang_up
@@ -28,12 +28,8 @@ def _twiml(document: str) -> HttpResponse:
     return HttpResponse(document, content_type="text/xml")
 
 
-class VoiceWebhooks(OmegaViewSet):
+class VoiceWebhooks(SignedViewSet):
     """Twilio's requests about calls, authenticated by their signature alone."""
-
-    authentication_classes: list[type] = []
-    permission_classes: list[type] = []
-    throttle_classes: list[type] = []
 
     @extend_schema(
         summary="Handle Twiml Call",

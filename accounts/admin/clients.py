@@ -44,7 +44,7 @@ class ClientListAdmin(OfBusinessAdmin):
         """By the index client_search, whatever Django would make of `search_fields`; masked, by a whole address."""
         if masking.is_on() and search_term.strip():
             return queryset.filter(pk__in=clients_at(search_term)), False
-        return (queryset.matching(search_term) if search_term.strip() else queryset), False
+        return (queryset.found(search_term) if search_term.strip() else queryset), False
 
     @display(description="client")
     def shown_name(self, obj: Client) -> str:

@@ -1,6 +1,6 @@
 """The inbox: conversations as a list, the latest first, in few queries whatever the size."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import ModelAdmin
@@ -12,11 +12,12 @@ from unfold.decorators import display
 
 from accounts.admin.filters import BusinessFilter
 from accounts.models import Client, Staff
+from accounts.querysets import ClientQuerySet
 from accounts.services.unmasking import clients_at
 from conversations.admin.words import CHANNEL_ICONS, CONVERSATION_TONES, initials
 from omega_project.lib import masking
 from omega_project.lib.admin import OmegaAdmin, moment
-from omega_project.lib.reach import reach_of
+from omega_project.lib.reach import reach_of, within_reach
 
 NOBODY, SOMEBODY = "nobody", "somebody"
 
@@ -88,7 +89,8 @@ class InboxAdmin(OmegaAdmin):
             return queryset, False
         if masking.is_on():
             return queryset.filter(client_id__in=clients_at(search_term)), False
-        return queryset.filter(client_id__in=Client.objects.matching(search_term).values("pk")), False
+        clients = cast(ClientQuerySet, within_reach(request, Client.objects.all(), "business_id"))
+        return queryset.filter(client_id__in=clients.found(search_term).values("pk")), False
 
     @display(description="client")
     def shown_client(self, obj: Any) -> str:

@@ -1,5 +1,7 @@
 """Raw SQL for the hot paths: server-side parameters and prepared plans, under Django's own connection and transactions.
 
+A statement here names its business by itself: it runs as the login, not behind the wall of the ORM (decision 19).
+
 Django binds parameters on the client and so plans each statement anew; a prepared plan of the big write saves about
 a third of it (limits.md: one statement by CTE). Query counts in tests see these statements too: they pass through
 Django's execute wrappers.
@@ -9,13 +11,16 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from django.db import NotSupportedError, OperationalError, connection, transaction
 from psycopg.adapt import AdaptersMap
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
+
+from omega_project.lib.postgresql.base import DatabaseWrapper
+from omega_project.lib.reach import EVERYTHING
 
 Row = dict[str, Any]
 Params = Mapping[str, Any] | Sequence[Any]
@@ -57,9 +62,11 @@ def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
 
 def _run(sql: str, params: Params, many: bool, context: dict[str, Any]) -> list[Row]:
     del many
+    line = cast(DatabaseWrapper, context["connection"])
+    line.stand(EVERYTHING)
     statement, names = _numbered(sql)
     values = [params[name] for name in names] if isinstance(params, Mapping) else params
-    with connection.wrap_database_errors, _LeanCursor(connection.connection, row_factory=dict_row) as cursor:
+    with line.wrap_database_errors, _LeanCursor(line.connection, row_factory=dict_row) as cursor:
         cursor.execute(statement, values, prepare=not context["plan_anew"])
         # Not `description`: it makes an object of each column, a twentieth of a request's time.
         return cursor.fetchall() if cursor.rownumber is not None else []

@@ -15,6 +15,7 @@ from django.db import connection, connections
 
 from omega_project.lib import jobs, sealing, sql
 from omega_project.lib.api.middleware import drop_dead_connection
+from omega_project.lib.reach import everything
 from onboarding.providers.base import NotNow, Refused
 from onboarding.services import defaults, domains, keys, numbers, people, proof, provider_accounts, settling, wakeup
 from onboarding.services.steps import Overtaken, Run, Step, Stuck
@@ -121,6 +122,7 @@ class _Drive:
             self.going[row["onboarding_id"]] = pool.submit(_on_a_thread, row["onboarding_id"], ends)
 
 
+@everything()
 def _on_a_thread(onboarding_id: int, ends: float) -> None:
     """A thread has a database connection of its own, which ends with its work."""
     try:

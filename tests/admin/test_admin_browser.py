@@ -11,6 +11,7 @@ from accounts.models import Client, Sender
 from conversations.models import Message
 from messaging.services.mails import MailToRecord
 from messaging.services.recording import record_message
+from omega_project.lib.reach import everything
 from tests.admin.world import EVIL, a_thread, hears
 
 FLAGS = [
@@ -30,6 +31,7 @@ def aside(work):
     """Run `work` in a thread of its own: Playwright's event loop keeps Django's ORM out of this one."""
     found = []
 
+    @everything()
     def run():
         try:
             found.append(work())

@@ -19,6 +19,7 @@ from django.test import Client as Browser
 from accounts.models import Business, Client, Location, Sender, Staff
 from accounts.services.credentials import create_api_key
 from messaging.services import claiming
+from omega_project.lib.reach import everything
 
 _numbers = itertools.count(2_000_000)
 
@@ -259,6 +260,7 @@ def claimed():
 def at_once(count, work):
     """`work(n)` in `count` threads at the same time, each with a database connection of its own."""
 
+    @everything()
     def one(number):
         try:
             return work(number)

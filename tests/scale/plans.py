@@ -10,6 +10,8 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+from omega_project.lib import reach
+
 BIG = ("conversations_message", "conversations_conversation", "accounts_client")
 _EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "
 
@@ -78,6 +80,8 @@ def explained() -> Iterator[list[Reading]]:
 
     def explain(execute: Callable[..., Any], text: str, params: Any, many: bool, context: Any) -> Any:
         if any(name in text for name in BIG):
+            # Where the statement itself will stand: omega's own SQL before the wall, the ORM behind it.
+            connection.stand(reach.current() if context["cursor"] else reach.EVERYTHING)
             found.append(_explained(text, params))
             if not context.get("plan_anew", True):
                 found.append(_explained_for_any(text, params))

@@ -13,6 +13,7 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from omega_project.lib import reach
 from omega_project.lib.api import parsing
 from omega_project.lib.api.callers import caller
 from omega_project.lib.api.errors import Fault, ParameterError
@@ -25,6 +26,18 @@ Handler = Callable[..., Response]
 class OmegaViewSet(viewsets.ViewSet):
     """Base of the API's viewsets. A handler is permission, parse, call, render."""
 
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """From here on the ORM reaches the credential's business and no other."""
+        super().initial(request, *args, **kwargs)
+        reach.enter(self.reach_of(request))
+
+    def reach_of(self, request: Any) -> reach.Reach:
+        """A platform key's is everything; without a credential nothing."""
+        if request.auth is None:
+            return reach.NOTHING
+        business_id = caller(request).business_id
+        return reach.EVERYTHING if business_id is None else reach.Reach(business_id=business_id)
+
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Tell the caller its rate, as the IETF draft's RateLimit fields do."""
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -36,6 +49,17 @@ class OmegaViewSet(viewsets.ViewSet):
     def get_throttles(self) -> Any:
         self.throttles_asked = super().get_throttles()
         return self.throttles_asked
+
+
+class SignedViewSet(OmegaViewSet):
+    """Base of what providers call, by a signature or a password in the URL: whose it is, the call's content tells."""
+
+    authentication_classes: list[type] = []
+    permission_classes: list[type] = []
+    throttle_classes: list[type] = []
+
+    def reach_of(self, request: Any) -> reach.Reach:
+        return reach.EVERYTHING
 
 
 class Given:

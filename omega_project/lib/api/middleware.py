@@ -4,15 +4,15 @@ import re
 import select
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from omega_project.lib import tracing
+from omega_project.lib import reach, tracing
 from omega_project.lib.api.errors import ApiError, as_api_error
 from omega_project.lib.api.rendering import JsonResponse
 from omega_project.lib.metrics import REQUESTS
@@ -48,6 +48,17 @@ def _describe(span: tracing.Span, method: str, route: str, status: int) -> None:
         span.fail()
 
 
+def _pieces(content: Iterable[bytes], reached: reach.Reach) -> Iterator[bytes]:
+    """What is made while it is sent, made with the request's reach: by then the request itself has ended."""
+    rest = iter(content)
+    while True:
+        with reach.within(reached):
+            piece = next(rest, None)
+        if piece is None:
+            return
+        yield piece
+
+
 class RequestMiddleware:
     """First in, last out."""
 
@@ -62,7 +73,10 @@ class RequestMiddleware:
         drop_dead_connection()
         began = time.perf_counter()
         with tracing.span("request", kind="server", parent=request.headers.get("traceparent", "")) as span:
-            response = self._answer(request)
+            with reach.within(reach.NOTHING):  # until it is known who asks
+                response = self._answer(request)
+                if response.streaming and not isinstance(response, FileResponse):
+                    response.streaming_content = _pieces(response.streaming_content, reach.current())  # type: ignore[attr-defined]
             route = request.resolver_match.route if request.resolver_match else "none"
             method = request.method if request.method in _METHODS else "other"
             if span is not None:

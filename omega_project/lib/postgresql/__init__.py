@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, with a wall between businesses that the database itself keeps."""
