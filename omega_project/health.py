@@ -22,6 +22,8 @@ from omega_project.lib.api.errors import Unavailable
 
 # A message that has been due for so long says that nothing dispatches.
 OVERDUE_SECONDS = 120
+# A sender's budget that was used up for so long without being looked at says the same.
+_RATE_SECONDS = 15
 
 _OLDEST_DUE = """
 SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(due_at)), 0)::float AS age FROM conversations_message m
@@ -32,6 +34,11 @@ WHERE status = 'queued' AND due_at IS NOT NULL AND due_at <= clock_timestamp() A
         SELECT 1 FROM messaging_circuit k WHERE k.state <> 'closed' AND k.provider = m.provider
         AND COALESCE(k.account_id, 0) = COALESCE((SELECT p.id FROM accounts_provideraccount p
             WHERE p.business_id = m.business_id AND p.provider = m.provider AND p.is_active), 0))
+    -- So does what waits for its sender's rate. Where nothing dispatches any more, the rate is free within seconds.
+    AND NOT EXISTS (
+        SELECT 1 FROM messaging_senderbudget u JOIN accounts_sender s ON s.id = u.sender_id
+        WHERE u.sender_id = m.sender_id AND u.tokens + EXTRACT(EPOCH FROM clock_timestamp() - u.refilled_at)::float
+            * s.messages_per_second::float < 1 + %(seconds)s::float * s.messages_per_second::float)
 """
 
 
@@ -153,7 +160,7 @@ def _migrations() -> dict[str, Any]:
 
 
 def _oldest_due() -> dict[str, Any]:
-    age = sql.rows(_OLDEST_DUE)[0]["age"]
+    age = sql.rows(_OLDEST_DUE, {"seconds": _RATE_SECONDS})[0]["age"]
     return {"status": "error" if age > OVERDUE_SECONDS else "ok", "age_seconds": round(max(0.0, age), 1)}
 
 

@@ -23,7 +23,7 @@ from omega_project.lib.reach import reach_of
 
 BOARD, ROWS = "messaging_dashboard", "messaging_dashboard_rows"
 MOST_ROWS = 200
-# With more businesses a list is no help: a business's own page leads here.
+# More than so many are no list to choose from; the address names any other (`business`).
 MOST_CHOICES = 200
 SPANS = (7, 30, 90, 365)
 

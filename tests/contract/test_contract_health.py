@@ -10,9 +10,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 from openapi_spec_validator import validate
 
-from accounts.models import ProviderAccount
+from accounts.models import ProviderAccount, Sender
 from conversations.models import Message
-from messaging.models import Circuit
+from messaging.models import Circuit, SenderBudget
 from tests.contract.shapes import assert_error, assert_keys
 from tests.contract.world import a_studio, call, get, queue, statements
 
@@ -115,6 +115,18 @@ def test_a_shut_account_of_a_provider_is_named_and_no_reason_to_leave_service():
     assert got["oldest_due_message"]["status"] == "ok", "it waits for the account, not for us"
     holds = [step for step in get(f"/messages/{old['message_id']}", studio.key)["trace"] if step["step"] == "hold"]
     assert holds[0]["detail"] == {"reason": "provider_account_unavailable", "provider": "twilio", "code": "20003"}
+
+
+def test_what_waits_for_its_senders_rate_is_no_reason_either_as_long_as_somebody_sends():
+    studio, now = a_studio(), timezone.now()
+    sender = Sender.objects.get(business_id=studio.id)
+    Sender.objects.filter(pk=sender.pk).update(messages_per_second=1)
+    Message.objects.filter(pk=queue(studio)["message_id"]).update(due_at=now - timedelta(hours=1))
+    assert get("/health/ready")["oldest_due_message"]["status"] == "error", "nobody has ever sent by this sender"
+    budget = SenderBudget.objects.create(sender=sender, tokens=0.2, refilled_at=now)
+    assert get("/health/ready")["oldest_due_message"]["status"] == "ok"
+    SenderBudget.objects.filter(pk=budget.pk).update(refilled_at=now - timedelta(minutes=1))
+    assert get("/health/ready")["oldest_due_message"]["status"] == "error", "nobody uses the rate any more"
 
 
 def test_health_ready_is_503_while_the_database_is_away():
