@@ -75,6 +75,10 @@ FROM (
     ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
 ) due WHERE k.id = due.id RETURNING k.id
 """
+_NOT_TRIED = """
+UPDATE messaging_circuit SET state = 'open', probe_at = clock_timestamp()
+WHERE id = ANY(%(ids)s::bigint[]) AND state = 'half_open'
+"""
 _CLAIM = """
 WITH quota AS (
     SELECT * FROM unnest(%(senders)s::bigint[], %(limits)s::int[]) AS q(sender_id, most)
@@ -222,7 +226,8 @@ def _claim(
     promote_scheduled()
     senders = [row for row in sql.rows(_SENDERS) if only is None or row["sender_id"] == only["sender_id"]]
     limits = _limits([row for row in senders if not row["is_shut"]], room, in_flight, most)
-    limits |= _trials([row for row in senders if row["is_shut"] and row["may_try"]])
+    trials = _trials([row for row in senders if row["is_shut"] and row["may_try"]])
+    limits |= dict.fromkeys(trials, 1)
     if not limits:
         return Claimed([], 0)
     params = {
@@ -232,6 +237,7 @@ def _claim(
         "alone": only["id"] if only else None,
     }  # fmt: skip
     found = sql.rows(_CLAIM, params)
+    _not_tried(trials, found)
     _spend(senders, found)
     going = [row for row in found if row["status"] == Message.Status.SENDING]
     quiet_now = _quiet(going)
@@ -267,15 +273,22 @@ def _limits(senders: list[dict[str, Any]], room: int, in_flight: Mapping[int, in
 
 
 def _trials(shut: list[dict[str, Any]]) -> dict[int, int]:
-    """One message each of a few senders, for each shut account that this worker is to try."""
+    """A few senders of each shut account that this worker is to try, with the account's circuit."""
     ids = sorted({row["circuit_id"] for row in shut})
     if not ids:
         return {}
-    limits: dict[int, int] = {}
+    found: dict[int, int] = {}
     for taken in sql.rows(_TRY, {"ids": ids, "lease": LEASE_SECONDS}):
         able = [row["sender_id"] for row in shut if row["circuit_id"] == taken["id"] and row["tokens"] != 0]
-        limits |= dict.fromkeys(random.sample(able, min(_TRIALS, len(able))), 1)
-    return limits
+        found |= dict.fromkeys(random.sample(able, min(_TRIALS, len(able))), taken["id"])
+    return found
+
+
+def _not_tried(trials: dict[int, int], found: list[dict[str, Any]]) -> None:
+    """Where nothing could be claimed to try an account with, the next claim is to try it."""
+    tried = {trials[row["sender_id"]] for row in found if row["sender_id"] in trials}
+    if left := sorted(set(trials.values()) - tried):
+        sql.rows(_NOT_TRIED, {"ids": left})
 
 
 def _spend(senders: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:

@@ -158,6 +158,18 @@ def test_a_trial_that_fails_waits_longer_and_costs_the_message_no_try():
     assert not Attempt.objects.filter(message=waiting).exists()
 
 
+def test_a_trial_that_no_message_could_make_is_made_by_the_next_one_that_is_due():
+    owner = world.business()
+    shut(owner)
+    waiting = world.text(owner, world.client(owner))
+    world.later(waiting, due_at=timedelta(hours=-1))
+    due_for_trial()
+    assert world.claim() == []
+    assert Circuit.objects.get().state == "open"
+    world.later(waiting, due_at=timedelta(hours=2))
+    assert world.claimed_ids() == [waiting]
+
+
 def test_an_unknown_outcome_of_a_trial_is_asked_for_and_not_repeated():
     owner = world.business()
     shut(owner)
