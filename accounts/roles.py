@@ -29,6 +29,7 @@ MANAGER = AGENT | {
 }  # fmt: skip
 OWNER = MANAGER | {
     "accounts.change_business",
+    "accounts.delete_client",  # to erase one
     "accounts.view_auditentry",
     "accounts.view_unmasking",
     "voice.add_voicesettings",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import Client
 from conversations import serializers as shapes
 from conversations.people import ClientProfile, client_profile
 from messaging.consent_views import ConsentRecord, client_or_404, record_answer
@@ -53,6 +54,19 @@ class ErasedAnswer(BaseModel):
     files: int
 
 
+def export_file(client: Client) -> HttpResponse:
+    """A ClientExport, to be kept as a file."""
+    answer = {
+        "exported_at": timezone.now(),
+        "client": client_profile(client.business_id, client.pk),
+        "other_addresses": exporting.other_addresses(client),
+        "consent": record_answer(client),
+        "messages": [shapes.message_object(row) for row in exporting.messages_of(client)],
+    }
+    headers = {"Content-Disposition": f'attachment; filename="client-{client.pk}.json"'}
+    return HttpResponse(dumps(answer), content_type="application/json", headers=headers)
+
+
 class Privacy(OmegaViewSet):
     """`…/clients/{client_id}/export` and `…/erase`."""
 
@@ -69,15 +83,7 @@ class Privacy(OmegaViewSet):
     )
     def export(self, request: Request, given: Given, business_id: int, client_id: int) -> Any:
         client = client_or_404(business_id, client_id)
-        answer = {
-            "exported_at": timezone.now(),
-            "client": client_profile(business_id, client_id),
-            "other_addresses": exporting.other_addresses(client),
-            "consent": record_answer(client),
-            "messages": [shapes.message_object(row) for row in exporting.messages_of(client)],
-        }
-        headers = {"Content-Disposition": f'attachment; filename="client-{client_id}.json"'}
-        return HttpResponse(dumps(answer), content_type="application/json", headers=headers)
+        return export_file(client)
 
     @endpoint(
         summary="Erase all that is kept of a client",

@@ -18,7 +18,7 @@ from omega_project.lib.admin import PostAction
 
 @admin.register(Client)
 class ClientAdmin(ClientTransfer, ClientListAdmin):
-    post_actions = (PostAction("converse", "Open the conversation", "forum", "primary"),)
+    post_actions: tuple[PostAction, ...] = (PostAction("converse", "Open the conversation", "forum", "primary"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without those that were merged into another: their page says which."""

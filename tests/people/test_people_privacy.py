@@ -4,12 +4,14 @@ import json
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
+from django.test import Client as Browser
 from django.utils import timezone
 
-from accounts.models import AuditEntry, Client, ClientAddress
+from accounts.models import AdminRole, AuditEntry, Client, ClientAddress
 from conversations.models import Attachment, Message
 from conversations.services import merging
 from messaging.models import Consent, WebhookDelivery
@@ -240,3 +242,31 @@ def test_the_trail_says_who_asked_and_why():
     entry = AuditEntry.objects.latest("pk")
     assert "erase" in entry.action
     assert "Asked by letter" in str(vars(entry))
+
+
+def test_the_admins_client_page_exports_and_erases():
+    studio = a_studio()
+    client, *_ = a_life(studio)
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("olga", "olga@example.com", "pass"))
+    browser.get("/admin/jsi18n/")
+    page = f"/admin/accounts/client/{client.pk}/"
+    assert "Erase their data" in browser.get(f"{page}change/").content.decode()
+    got = browser.post(f"{page}do/export_data/")
+    assert json.loads(got.content)["client"]["id"] == client.pk
+    shown = browser.post(f"{page}do/erase/", follow=True).content.decode()
+    assert "is gone" in shown
+    assert "Erase their data" not in shown
+    assert rows_with(SECRET, client.phone) == {}
+
+
+def test_an_agent_erases_nobody():
+    studio = a_studio()
+    client = a_client(studio)
+    user = User.objects.create_user("ann", "ann@example.com", "pass", is_staff=True)
+    AdminRole.objects.create(user=user, role="agent", business_id=studio.id)
+    browser = Browser()
+    browser.force_login(user)
+    browser.get("/admin/jsi18n/")
+    assert browser.post(f"/admin/accounts/client/{client.pk}/do/erase/").status_code == 403
+    assert Client.objects.get().erased_at is None
