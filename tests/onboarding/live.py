@@ -2,6 +2,7 @@
 
 import email
 import itertools
+import os
 import secrets
 import time
 from pathlib import Path
@@ -69,6 +70,12 @@ class Live:
             waiting = [one for one in waiting if found[one["onboarding_id"]]["status"] == "in_progress"]
             time.sleep(0.2 if waiting else 0)
         return found
+
+    def busy_seconds(self):
+        """What omega's programs have used of the processors so far: the measure that other programs do not lengthen."""
+        pids = [pid for name in ("web", "worker-1", "worker-2") for pid in self.omega.pids(name)]
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+        return sum(int(one[11]) + int(one[12]) for one in stats) / os.sysconf("SC_CLK_TCK")
 
     def invited(self):
         """Whom mails were sent to, one entry a mail."""

@@ -63,10 +63,10 @@ class Line:
     def message_of(self, client):
         """The last message of a client, as the inbox has it."""
         path = f"/businesses/{self.business_id}/conversations?q=%2B{client[1:]}"
-        wait_for(lambda: self.get(path)["results"], 10)
+        wait_for(lambda: self.get(path)["results"], 30)
         return {"conversation_id": self.get(path)["results"][0]["id"]}
 
-    def told(self, caller, line, seconds=20):
+    def told(self, caller, line, seconds=60):
         """The message once it tells the call by this line."""
         assert wait_for(lambda: (self.message(caller) or {}).get("body") == line, seconds), self.message(caller)
         return self.message(caller)

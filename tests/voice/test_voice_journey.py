@@ -1,7 +1,5 @@
 """Calls through all of omega: its programs, the carrier's devices and handsets, and what both sides keep of them."""
 
-import time
-
 import pytest
 import requests
 
@@ -31,11 +29,11 @@ def test_a_missed_call_leaves_a_voicemail_that_plays_and_is_texted_back_once(lin
     assert any("leave a message" in words for words in call["spoken"])
     assert line.told(caller, "Missed call, voicemail of 4 s")["is_read"] is False
     assert wait_for(lambda: line.message(caller)["media"] and _plays(line.message(caller)), 60)
-    assert wait_for(lambda: len(line.texts_to(caller)) == 1, 20)
+    assert wait_for(lambda: len(line.texts_to(caller)) == 1, 60)
     assert "missed your call" in line.texts_to(caller)[0]["body"]
     assert line.message(caller)["conversation"]["status"] == "open"
     erased = lambda: call["recordings"][0] not in _recordings(line)  # noqa: E731
-    assert wait_for(erased, 30), "the recording is still at the provider"
+    assert wait_for(erased, 60), "the recording is still at the provider"
 
 
 def _plays(message):
@@ -91,8 +89,6 @@ def test_reports_that_were_lost_are_asked_for(line):
 def test_a_caller_who_gives_up_while_it_rings_has_missed_us(line):
     caller, member = number(), line.staff[0]
     device = line.register(member)
-    began = time.monotonic()
     phones = {f"client:{device}": {"answer": "no-answer", "after_ms": 3000}}
     line.calls_us(caller, hang_up_after_ms=300, phones=phones)
     assert line.told(caller, "Missed call", seconds=60)["is_read"] is False
-    assert time.monotonic() - began < 60
