@@ -11,13 +11,14 @@ from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY, STATUS_TONES
 from conversations.models import Message
 from conversations.services.reading import messages_by_ids
 from messaging.admin import mails, problems
-from messaging.admin.words import step_sentence, told, why_not_retried
+from messaging.admin.words import not_failed, queued_again, step_sentence, why_not_retried
 from messaging.models import Attempt
 from messaging.services.explaining import explain
 from messaging.services.retrying import Retried, Wanted, cancel_message, retry_failed
@@ -43,10 +44,10 @@ class StateFilter(SimpleListFilter):
     }
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
-        return [(name, title) for name, (title, _) in self._conditions.items()]
+        return [(name, _(title)) for name, (title, _condition) in self._conditions.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        _, condition = self._conditions.get(self.value() or "", ("", {}))
+        _title, condition = self._conditions.get(self.value() or "", ("", {}))
         return queryset.filter(**condition)
 
 
@@ -86,7 +87,7 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": obj,
-            "title": f"Message {obj.pk}",
+            "title": _("Message {id}").format(id=obj.pk),
             "post_actions": self.post_actions_for(obj),
             "may_act": self.has_act_permission(request),
             **story(obj),
@@ -112,7 +113,7 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
     def cancel(self, request: HttpRequest, obj: Message) -> None:
         cancel_message(message_id=obj.pk, business_id=obj.business_id)
         self.log_change(request, obj, "Canceled.")
-        tell(request, [f"Message {obj.pk} is taken back: it will not be sent."])
+        tell(request, [_("Message {id} is taken back: it will not be sent.").format(id=obj.pk)])
 
     @admin.action(description="Retry", permissions=["act"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -174,14 +175,13 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
 
 def _tell_retried(request: HttpRequest, done: Retried, asked: int) -> None:
     if done.retried:
-        tell(request, [told(len(done.retried), "message is", "messages are") + " queued again."])
+        tell(request, [queued_again(len(done.retried))])
     reasons: dict[str, int] = {}
     for one in done.skipped:
         reasons[one["reason"]] = reasons.get(one["reason"], 0) + 1
     tell(request, [why_not_retried(reason, count) for reason, count in reasons.items()], messages.WARNING)
     if asked > done.matched:
-        rest = told(asked - done.matched, "message has", "messages have")
-        tell(request, [f"{rest} not failed, so there is nothing to retry."], messages.WARNING)
+        tell(request, [not_failed(asked - done.matched)], messages.WARNING)
 
 
 def story(obj: Message) -> dict[str, Any]:

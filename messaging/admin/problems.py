@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY
@@ -52,7 +53,7 @@ class ProblemBoard:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Messages that did not go",
+            "title": _("Messages that did not go"),
             "groups": [_shown(group) for group in groups],
             "spans": SPANS,
             "days": days,

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from omega_project.lib import wording
+
 _SENDER = {
     "asked_for": "it was asked for",
     "location": "it is the location's number",
@@ -40,43 +45,64 @@ _SKIPPED = {
 }
 
 
-def told(count: int, one: str, many: str) -> str:
-    """“1 message is”, “3 messages are”."""
-    return f"{count} {one if count == 1 else many}"
+wording.say(*_SENDER.values(), *_CONSENT.values(), *_TIMING.values(), *_OUTCOME.values(), *_SKIPPED.values())
+
+
+def _in(table: dict[str, str], word: str) -> str:
+    """A word of a table in the language of the page; one that is in none as it is."""
+    return _(table[word]) if word in table else word
+
+
+def queued_again(count: int) -> str:
+    """“1 message is queued again.”"""
+    return ngettext("{count} message is queued again.", "{count} messages are queued again.", count).format(count=count)
+
+
+def not_failed(count: int) -> str:
+    """How many there were that nothing is to be retried of."""
+    said = ngettext(
+        "{count} message has not failed, so there is nothing to retry.",
+        "{count} messages have not failed, so there is nothing to retry.",
+        count,
+    )
+    return said.format(count=count)
 
 
 def why_not_retried(reason: str, count: int) -> str:
     """Why messages were skipped, as one sentence."""
-    return f"{told(count, 'message was', 'messages were')} skipped, {_SKIPPED.get(reason, reason)}."
+    said = ngettext("{count} message was skipped, {reason}.", "{count} messages were skipped, {reason}.", count)
+    return said.format(count=count, reason=_in(_SKIPPED, reason))
 
 
 def _consent(step: dict[str, Any]) -> str:
-    return _CONSENT.get(step["detail"]["state"], f"Consent: {step['detail']['state']}.")
+    state = step["detail"]["state"]
+    return _in(_CONSENT, state) if state in _CONSENT else _("Consent: {state}.").format(state=state)
 
 
 def _sender(step: dict[str, Any]) -> str:
     detail = step["detail"]
-    return f"Sent from {detail['address']}, since {_SENDER.get(detail['why'], detail['why'])}."
+    return _("Sent from {address}, since {why}.").format(address=detail["address"], why=_in(_SENDER, detail["why"]))
 
 
 def _segments(step: dict[str, Any]) -> str:
-    detail = step["detail"]
-    return f"{told(detail['segments'], 'segment', 'segments')} in {detail['encoding'].upper()}."
+    count, encoding = step["detail"]["segments"], step["detail"]["encoding"].upper()
+    said = ngettext("{count} segment in {encoding}.", "{count} segments in {encoding}.", count)
+    return said.format(count=count, encoding=encoding)
 
 
 def _timing(step: dict[str, Any]) -> str:
     reason = step["detail"]["reason"]
-    return _TIMING.get(reason, reason or "Free to go at once.") if reason else "Free to go at once."
+    return _in(_TIMING, reason) if reason else _("Free to go at once.")
 
 
 def _attempt(step: dict[str, Any]) -> str:
     detail = step["detail"]
     facts = [
         f"HTTP {detail['http_status']}" if detail["http_status"] else "",
-        detail["code"] and f"code {detail['code']}",
+        detail["code"] and _("code {code}").format(code=detail["code"]),
     ]
     known = ", ".join(fact for fact in facts if fact)
-    sentence = f"Attempt {detail['number']} {_OUTCOME.get(step['result'], step['result'])}"
+    sentence = _("Attempt {number}").format(number=detail["number"]) + " " + _in(_OUTCOME, step["result"])
     return sentence + (f" ({known})." if known else ".") + (f" {detail['answer']}" if detail["answer"] else "")
 
 
@@ -89,8 +115,8 @@ _THREAD = {
 
 
 def _thread(step: dict[str, Any]) -> str:
-    found = _THREAD.get(step["result"], step["result"])
-    return f"Written to {step['detail']['address']}; its conversation was found by {found}."
+    said = _("Written to {address}; its conversation was found by {found}.")
+    return said.format(address=step["detail"]["address"], found=_in(_THREAD, step["result"]))
 
 
 _HOLDS = {
@@ -99,10 +125,15 @@ _HOLDS = {
 }
 
 
+wording.say(*_THREAD.values(), *_HOLDS.values())
+
+
 def _hold(step: dict[str, Any]) -> str:
     detail = step["detail"]
-    sentence = _HOLDS.get(detail["reason"], detail["reason"])
-    return f"{sentence} ({detail['provider']}, code {detail['code']})" if detail.get("code") else sentence
+    sentence = _in(_HOLDS, detail["reason"])
+    if not detail.get("code"):
+        return sentence
+    return f"{sentence} ({detail['provider']}, " + _("code {code}").format(code=detail["code"]) + ")"
 
 
 _SAID: dict[str, Callable[[dict[str, Any]], str]] = {
