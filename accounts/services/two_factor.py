@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_otp.oath import TOTP
 
 from accounts.models import Authenticator, RecoveryCode
+from accounts.services import notices
 from omega_project.lib import sealing
 
 RECOVERY_CODES = 10
@@ -46,7 +47,8 @@ def confirm(device: Authenticator, code: str) -> list[str] | None:
     with transaction.atomic():
         Authenticator.objects.filter(user_id=device.user_id, confirmed=True).delete()
         Authenticator.objects.filter(pk=device.pk).update(confirmed=True, last_step=step)
-        return new_recovery_codes(device.user_id)
+        notices.tell(user_id=device.user_id, change=notices.Change.FACTOR_ON)
+        return _recovery_codes(device.user_id)
 
 
 def accepts(device: Authenticator, code: str) -> bool:
@@ -72,6 +74,11 @@ def _matching_step(device: Authenticator, code: str) -> int | None:
 
 def new_recovery_codes(user_id: int) -> list[str]:
     """Make new codes and give them, the only time that they can be seen; those from before are dead."""
+    notices.tell(user_id=user_id, change=notices.Change.RECOVERY_CODES)
+    return _recovery_codes(user_id)
+
+
+def _recovery_codes(user_id: int) -> list[str]:
     codes = [base64.b32encode(secrets.token_bytes(10)).decode().lower() for _ in range(RECOVERY_CODES)]
     with transaction.atomic():
         RecoveryCode.objects.filter(user_id=user_id).delete()
@@ -83,6 +90,7 @@ def turn_off(user_id: int) -> None:
     """The person logs in by the password alone from now on, where that is allowed."""
     Authenticator.objects.filter(user_id=user_id).delete()
     RecoveryCode.objects.filter(user_id=user_id).delete()
+    notices.tell(user_id=user_id, change=notices.Change.FACTOR_OFF)
 
 
 def _hash(code: str) -> bytes:

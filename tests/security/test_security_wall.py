@@ -356,7 +356,8 @@ def test_a_job_that_says_nothing_reaches_nothing(settings, monkeypatch):
 
 
 def test_every_job_of_omegas_says_how_far_it_reaches():
-    modules = [import_module(f"{name}.jobs") for name in ("conversations", "messaging", "voice", "onboarding")]
+    apps_with_jobs = ("accounts", "conversations", "messaging", "voice", "onboarding")
+    modules = [import_module(f"{name}.jobs") for name in apps_with_jobs]
     ours = [work for one in modules for work in vars(one).values() if getattr(work, "__module__", "") == one.__name__]
     assert len(ours) >= 12
     assert [work for work in ours if not hasattr(work, "__wrapped__")] == []
