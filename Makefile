@@ -20,7 +20,7 @@ export SANDBOX_PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz clients lint audit fmt bench chaos clean
+.PHONY: help run test fuzz clients lint audit fmt bench chaos clean screenshots pages
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +54,12 @@ chaos: .venv/.dev ## break omega for SECONDS (300) by SEED (random), and count t
 
 bench: .venv/.dev ## measure omega on this machine
 	@exec $(BIN)/python -m bench $(ARGS)
+
+screenshots: .venv/.dev ## take the pictures of the docs from a demo of their own
+	@exec $(BIN)/python -m tools.pages screenshots
+
+pages: .venv/.dev ## weigh the admin's pages, and see whether they move while they load
+	@exec $(BIN)/python -m tools.pages check
 
 clean: ## stop what runs and remove all that is not source (the demo's data too)
 	@if [ -x $(BIN)/python ] && [ -e .venv/.runtime -o -d "$(OMEGA_HOME)" ]; then \

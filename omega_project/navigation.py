@@ -44,7 +44,7 @@ def _is_here(link: Any, query: str) -> Callable[[HttpRequest], bool]:
     name, _, value = query.partition("=")
 
     def is_here(request: HttpRequest) -> bool:
-        if not request.path.startswith(str(link)):
+        if not request.path.startswith(str(link)) or "/problems/" in request.path:
             return False
         if query:
             return request.GET.get(name) == value
