@@ -62,13 +62,16 @@ def without_redis(scene, request):
 
 
 def test_without_redis_a_text_is_accepted_quickly_and_sent_all_the_same(scene, without_redis):
-    sent, took = [], []
+    sent, took = [], {url: [] for url in (scene.omega.base_url, without_redis.base_url)}
     for n in range(20):
-        began = time.monotonic()
-        sent.append(scene.send(phone(), f"no redis {n}", base_url=without_redis.base_url))
-        took.append(time.monotonic() - began)
-    assert statistics.median(took) < 0.2, took
-    assert max(took) < 2, took
+        for url, times in took.items():
+            began = time.monotonic()
+            sent.append(scene.send(phone(), f"redis {len(sent)} {n}", base_url=url))
+            times.append(time.monotonic() - began)
+    well, ill = took.values()
+    # Beside a server that has its Redis: a busy machine makes both slow.
+    assert statistics.median(ill) < statistics.median(well) + 0.2, took
+    assert max(ill) < max(well) + 2, took
     assert_each_once(scene, sent, 30)
 
 
