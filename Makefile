@@ -20,7 +20,7 @@ export SANDBOX_PORT
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz clients lint audit fmt bench chaos clean screenshots pages
+.PHONY: help run test fuzz clients lint audit lock fmt bench chaos clean screenshots pages
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -42,6 +42,9 @@ lint: .venv/.dev ## check style, types, imports, templates, migrations, deployme
 
 audit: .venv/.runtime ## ask whether anything that is installed is known to be vulnerable
 	@exec sh tools/audit.sh
+
+lock: .venv/.made ## write requirements.lock anew: every package by version and hash
+	@exec sh tools/lock.sh $(ARGS)
 
 fmt: .venv/.dev ## put everything into shape
 	$(BIN)/ruff check --fix --quiet . || true
