@@ -68,7 +68,7 @@ class MakeRun:
 
     def start(self) -> None:
         self.process = self.launch()
-        wait_for(lambda: "Ctrl-C" in self.output() or self.process.poll() is not None, 60)
+        wait_for(lambda: "Ctrl-C" in self.output() or self.process.poll() is not None, 80)
         assert "Ctrl-C" in self.output(), self.output()
 
     def output(self) -> str:
@@ -91,13 +91,15 @@ def run() -> Iterator[MakeRun]:
     folder = Path(tempfile.mkdtemp(prefix="omega-run-"))
     folder.chmod(0o755)
     made = MakeRun(folder / "home")
-    made.start()
-    yield made
-    if made.process and made.process.poll() is None:
-        made.process.terminate()
-        made.process.wait(30)
-    embedded.erase(made.home)
-    shutil.rmtree(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        if made.process and made.process.poll() is None:
+            made.process.terminate()
+            made.process.wait(30)
+        embedded.erase(made.home)
+        shutil.rmtree(folder)
 
 
 def test_run_json_says_everything_to_its_owner_only(run: MakeRun) -> None:
