@@ -167,7 +167,8 @@ MIDDLEWARE = [
     "omega_project.lib.headers.SecurityHeaders",
     "omega_project.lib.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "omega_project.lib.static_files.Pages",
+    "omega_project.lib.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -235,7 +236,8 @@ if TRUSTED_PROXY_COUNT < 0:
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS: list[Path] = []
+# Instead of the heaviest files of the theme and of the admin: found before theirs (tools/fonts.py).
+STATICFILES_DIRS = [BASE_DIR / "omega_project" / "lib" / "theme"]
 WHITENOISE_USE_FINDERS = True  # static files come straight from the packages: no collectstatic before a first run
 WHITENOISE_AUTOREFRESH = False
 MEDIA_STORAGE_URL = env.str("MEDIA_STORAGE_URL", default=f"file://{OMEGA_HOME / 'media'}")

@@ -34,7 +34,8 @@ SHOTS = {
     "template": ("messaging/template/{template}/change/", "light"),
 }
 PAGES = [
-    "", "inbox/", "conversations/conversation/", "conversations/message/", "conversations/message/{message}/change/",
+    "", "inbox/", "dashboard/",
+    "conversations/conversation/", "conversations/message/", "conversations/message/{message}/change/",
     "conversations/message/problems/", "accounts/client/", "messaging/template/",
     "messaging/template/{template}/change/", "messaging/webhookevent/", "preferences/",
 ]  # fmt: skip
@@ -132,7 +133,7 @@ def _closing(page: Page) -> Iterator[Page]:
 
 
 def check(browser: Browser, facts: dict[str, Any]) -> int:
-    """Print what each page weighs (as it travels, without media) and how far it moves; 1 where one is over."""
+    """Print what each page weighs as it travels, without media, and how far it moves; 1 where one is over."""
     page = enter(browser, facts)
     known, worst = names(page, facts), 0
     page.close()
@@ -165,7 +166,7 @@ def _measured(browser: Browser, facts: dict[str, Any], path: str) -> tuple[float
 
 
 def _weight(answer: Response) -> int:
-    if answer.request.resource_type in {"image", "media", "font", "eventsource"}:
+    if answer.request.resource_type in {"image", "media", "eventsource"}:
         return 0
     try:
         return int(answer.request.sizes()["responseBodySize"])

@@ -1,0 +1,1 @@
+// The theme loads its Chart.js on every page by this name. No page uses it: the dashboard brings its own.
