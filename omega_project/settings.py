@@ -290,7 +290,7 @@ UNFOLD = {
     "SIDEBAR": navigation.SIDEBAR,
     "DASHBOARD_CALLBACK": "messaging.admin.dashboard.figures",
     "STYLES": [f"{STATIC_URL}omega_lib/admin.css"],
-    "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js"],
+    "SCRIPTS": [f"{STATIC_URL}omega_lib/times.js", f"{STATIC_URL}omega_lib/named.js"],
     "LOGIN": {"form": "accounts.entrance.LoginForm"},
     "ACCOUNT": {
         "navigation": [
