@@ -24,6 +24,12 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('omega:seed_demo', 0))"
 _AT = """
 UPDATE conversations_message SET created_at = %(at)s, sent_at = %(sent)s, delivered_at = %(sent)s WHERE id = %(id)s
 """
+# By kind of a text: direction and status.
+_TEXTS = {"in": ("inbound", "received"), "out": ("outbound", "delivered"), "lost": ("outbound", "undelivered")}
+_LOST = """
+UPDATE conversations_message SET delivered_at = NULL, error_code = '30003', error_retryable = true,
+    error_message = 'The phone was switched off or out of reach.' WHERE id = %(id)s
+"""
 # The told times instead of the moment of the telling, for the thread as a whole.
 _SUMMARY = """
 UPDATE conversations_conversation c SET created_at = t.began, updated_at = t.ended, last_message_at = t.ended,
@@ -142,17 +148,22 @@ def _tell(business: Business, house: House, staff: list[Staff], client: Client, 
     now = timezone.now()
     for line in person.lines:
         message_id = _say(house, thread, client, speaker, line)
-        _set_time(message_id, now - timedelta(minutes=line.minutes_ago), is_out=line.kind in {"out", "mail_out"})
+        _set_time(
+            message_id, now - timedelta(minutes=line.minutes_ago), is_out=line.kind in {"out", "lost", "mail_out"}
+        )
+        if line.kind == "lost":
+            sql.rows(_LOST, {"id": message_id})
     _arrange(thread, person, now)
 
 
 def _say(house: House, thread: Conversation, client: Client, speaker: Staff, line: Line) -> int:
-    if line.kind not in {"in", "out"}:
+    if line.kind not in _TEXTS:
         return _write(house, thread, client, speaker, line)
-    inbound = line.kind == "in"
+    direction, status = _TEXTS[line.kind]
+    inbound = direction == "inbound"
     text = TextToRecord(
-        business_id=thread.business_id, direction="inbound" if inbound else "outbound", client_id=client.pk,
-        status="received" if inbound else "delivered", body=line.text, staff_id=None if inbound else speaker.pk,
+        business_id=thread.business_id, direction=direction, client_id=client.pk,
+        status=status, body=line.text, staff_id=None if inbound else speaker.pk,
         to=house.sms if inbound else None, from_=None if inbound else house.sms,
     )  # fmt: skip
     return record_message(text).message_id

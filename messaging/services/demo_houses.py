@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry of a told conversation; `kind` is in, out, note, mail_in or mail_out."""
+    """One entry of a told conversation; `kind` is in, out, lost (out, but it never came), note, mail_in or mail_out."""
 
     minutes_ago: int
     kind: str
@@ -81,6 +81,7 @@ LOTUS = House(
                 Line(2890, "out", "Hi Ana, your hot stone massage is on Friday at 3 pm with Mei. See you then!"),
                 Line(2870, "in", "Perfect, thank you! Is there parking nearby?"),
                 Line(2861, "out", "Yes: the garage on Mercer Street, we stamp your ticket for two hours."),
+                Line(2858, "lost", "Ask for Sal at the gate, he knows our guests."),
                 Line(2855, "note", "Prefers room 3, the quiet one. Nut allergy: no almond oil."),
                 Line(24, "in", "Could I come at 3:30 instead? My train is late."),
             ),

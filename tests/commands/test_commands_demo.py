@@ -12,6 +12,7 @@ from accounts.models import ApiKey, Business, Client, Sender
 from accounts.services.credentials import find_api_key
 from conversations.models import Conversation, Message
 from messaging.models import Template
+from messaging.services.problems import problem_groups
 from sandbox.numbers import BY_ENDING
 from tests.commands.calling import a_business, called
 
@@ -93,6 +94,13 @@ def test_demo_inbox_has_something_of_everything(path):
     assert Conversation.objects.filter(unread_count__gt=0).exists()
     assert Conversation.objects.filter(unread_count=0, status="open").exists()
     assert Client.objects.filter(consent_sms="opted_out").exists()
+
+
+def test_demo_has_a_problem_to_look_at(path):
+    seeded(path)
+    [group] = problem_groups()
+    assert (group["status"], group["error_code"], group["count"]) == ("undelivered", "30003", 1)
+    assert Message.objects.get(pk=group["samples"][0]).delivered_at is None
 
 
 def test_demo_numbers_are_not_magic(path):
