@@ -34,7 +34,7 @@ SHOTS = {
     "template": ("messaging/template/{template}/change/", "light"),
 }
 PAGES = [
-    "", "inbox/", "dashboard/",
+    "", "inbox/", "messaging/reportday/dashboard/",
     "conversations/conversation/", "conversations/message/", "conversations/message/{message}/change/",
     "conversations/message/problems/", "accounts/client/", "messaging/template/",
     "messaging/template/{template}/change/", "messaging/webhookevent/", "preferences/",
@@ -157,7 +157,9 @@ def _measured(browser: Browser, facts: dict[str, Any], path: str) -> tuple[float
     fresh.add_init_script(f"({_SHIFT})()")
     fresh.on("response", lambda answer: weights.append(_weight(answer)))
     began = time.perf_counter()
-    fresh.goto(facts["admin_url"] + path, wait_until="load")
+    answer = fresh.goto(facts["admin_url"] + path, wait_until="load")
+    if answer is None or not answer.ok:
+        raise SystemExit(f"/admin/{path} is no page.")
     milliseconds = (time.perf_counter() - began) * 1000
     fresh.wait_for_timeout(1000)
     shift = float(fresh.evaluate("window.omegaShift || 0"))
