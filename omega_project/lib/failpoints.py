@@ -14,6 +14,7 @@ comes by takes the file away, so that it acts once in all of them; `action:word:
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ def _act(action: str, name: str) -> None:
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif action == "stop":
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this very thread: sent to the process, another thread may take it while this one goes on for a moment.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
     elif action == "raise":
         raise Failed(f"failpoint {name}")
     else:

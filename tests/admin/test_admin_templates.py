@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from playwright.sync_api import expect
 
 from accounts.models import AdminRole
 from messaging.models import Template
@@ -97,12 +98,12 @@ def test_the_preview_follows_the_hand_in_a_browser(live_server, transactional_db
     page.on("pageerror", lambda error: faults.append(str(error)))
     log_in(page, f"{live_server.url}{PLACE}{template.pk}/change/")
     shown = page.locator("#template-preview [data-part=body]")
-    page.wait_for_function("document.querySelector('[data-part=body]').textContent === 'Hello'")
+    expect(shown).to_have_text("Hello")
     page.fill("#id_body", "Dear ")
     page.click("[data-variable='client.first_name']")
     page.select_option("#template-client", str(thread.client_id))
-    page.wait_for_function("document.querySelector('[data-part=body]').textContent === 'Dear Ana'")
+    expect(shown).to_have_text("Dear Ana")
     page.fill("#id_body", f"{EVIL} {{{{ day }}}}")
-    page.wait_for_function("!document.querySelector('[data-part=missing]').hidden")
+    expect(page.locator("#template-preview [data-part=missing]")).to_be_visible()
     assert EVIL in shown.text_content()
     assert not faults

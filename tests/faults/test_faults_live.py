@@ -15,6 +15,7 @@ import requests
 from tests.journeys.scene import Scene, phone
 from tests.settings import HOME
 from tests.support.processes import Omega, lasting_place, wait_for
+from tools import probes
 
 SETTINGS = {"API_RATE_LIMIT": "off", "RECONCILE_SECONDS": "2", "EMAIL_UNKNOWN_GRACE": "4"}
 # Where a worker dies over a text; those without a word in them are hit by whatever text comes by first.
@@ -45,9 +46,7 @@ def _well(scene, points):
         file.unlink()
     scene.heal()
     start_workers(scene)
-    if scene.omega.children["web"].has_ended:
-        scene.omega.start("web")
-    scene.omega.wait_ready("web")
+    assert wait_for(lambda: web_answers(scene), 60)
 
 
 def arm(points, name, order="kill"):
@@ -55,6 +54,12 @@ def arm(points, name, order="kill"):
     (points / f"{name}.new").write_text(order)
     (points / f"{name}.new").rename(points / name)
     return points / name
+
+
+def web_answers(scene):
+    """Whether the web answers; started anew where it has ended, some time after its worker was killed."""
+    scene.omega.children["web"].tend()
+    return probes.answers(scene.omega.port, "/omega/health")
 
 
 def start_workers(scene):
