@@ -11,6 +11,7 @@ import orjson
 
 from conversations.models import Message
 from messaging.services import quiet, wakeup
+from messaging.services.backlog import QUEUED_SENDERS
 from messaging.services.channels import BLOCKED, BY_NAME
 from omega_project.lib import failpoints, sql
 from omega_project.lib.metrics import WAITS
@@ -34,17 +35,9 @@ WITH due AS (
 UPDATE conversations_message m SET status = 'queued', position = p.position FROM placed p WHERE m.id = p.id
 RETURNING m.id
 """
-# The senders that have something queued (a loose scan of the index `outbox`), their budgets refilled and locked. What a
-# suspended business has queued waits (services/suspending.py).
-_SENDERS = """
-WITH RECURSIVE active AS (
-    (SELECT sender_id FROM conversations_message WHERE status = 'queued' AND due_at IS NOT NULL
-     AND sender_id IS NOT NULL ORDER BY sender_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT m.sender_id FROM conversations_message m WHERE m.status = 'queued' AND m.due_at IS NOT NULL
-            AND m.sender_id > a.sender_id ORDER BY m.sender_id LIMIT 1)
-    FROM active a WHERE a.sender_id IS NOT NULL
-), limited AS (
+# The senders that have something queued, their budgets refilled and locked. What a suspended business has queued waits
+# (services/suspending.py).
+_SENDERS = f"""{QUEUED_SENDERS}, limited AS (
     INSERT INTO messaging_senderbudget AS b (sender_id, tokens, refilled_at)
     SELECT s.id, GREATEST(1, s.messages_per_second), clock_timestamp()
     FROM active a JOIN accounts_sender s ON s.id = a.sender_id
@@ -64,7 +57,7 @@ JOIN accounts_business b ON b.id = s.business_id AND b.status = 'active'
 LEFT JOIN accounts_provideraccount p ON p.business_id = s.business_id AND p.provider = s.provider AND p.is_active
 LEFT JOIN messaging_circuit k ON k.provider = s.provider AND COALESCE(k.account_id, 0) = COALESCE(p.id, 0)
     AND (k.failures > 0 OR k.state <> 'closed')
-"""
+"""  # noqa: S608  our own words
 # One worker at a time tries a shut account (services/circuits.py); one that dies over it is not waited for.
 _TRY = """
 UPDATE messaging_circuit k SET state = 'half_open', probe_at = clock_timestamp() + make_interval(secs => %(lease)s::int)
