@@ -5,7 +5,7 @@ Redis holds hints, never truth: each function here may lose its job, and the swe
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -199,12 +199,16 @@ class OmegaWorker(SimpleWorker):
     def _wait_for_redis(self, why: str) -> None:
         """A moment; then it is another worker to RQ, since nobody could be told that the last one is gone."""
         log.warning("worker.waits", error=why)
-        with suppress(RedisError):
-            self.unsubscribe()
-            time.sleep(_AGAIN_SECONDS)
+        time.sleep(_AGAIN_SECONDS)
         self.name = uuid4().hex
         if self.stopping:
             raise StopRequested
+
+    def subscribe(self) -> None:
+        """Not to RQ's commands: none is sent, and the thread that hears them reads Redis's answers to `unsubscribe`.
+
+        Where Redis came back in that moment, a worker waited for ever for an answer that its thread had taken.
+        """
 
     def _set_ip_address(self, connection: Redis) -> None:
         while True:

@@ -76,6 +76,7 @@ def works(home: Path, seconds: float) -> rq.job.Job:
 def test_a_worker_goes_on_when_redis_is_back_even_where_that_died_under_its_job(home):
     with running(home, programs.workers()[1]) as process:
         works(home, 2.0)
+        assert redis.Redis.from_url(embedded.redis_url(home)).pubsub_channels() == []  # its thread would take answers
         assert loses_redis(home, "worker.waits")
         assert wait_for(lambda: works(home, 0.0).get_status() == "finished", 20), log_of(home)
         assert process.poll() is None
