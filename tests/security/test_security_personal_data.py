@@ -6,6 +6,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import brotli
 import psycopg
 import pytest
 import redis
@@ -16,6 +17,8 @@ from tests.support.processes import Omega, wait_for
 
 PHONE, MAIL, WORDS = "+12125557391", "zyxwvut@marked.example", "Zyxwvut has told us of her illness"
 MARKS = (PHONE, PHONE[1:], "zyxwvut", "marked.example", "illness")
+
+UNPACKED = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}  # Sentry's choice is what is installed
 
 
 class Reports(ThreadingHTTPServer):
@@ -30,7 +33,7 @@ class Reports(ThreadingHTTPServer):
 class Report(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.found.append(gzip.decompress(body).decode() if body[:2] == b"\x1f\x8b" else body.decode())
+        self.server.found.append(UNPACKED[self.headers.get("Content-Encoding", "")](body).decode())
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"{}")
