@@ -13,6 +13,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 import conversations.urls
 import messaging.console.urls
+import voice.admin.phone
 from accounts.entrance import second_factor
 from accounts.preferences import preferences, tour_seen
 from accounts.reasons import mask_again, unmask
@@ -65,6 +66,7 @@ own_pages = [
     path("reason/", unmask, name="unmask"),
     path("reason/end/", mask_again, name="mask_again"),
     *messaging.console.urls.urlpatterns,
+    *voice.admin.phone.inbox_urls,
 ]
 urlpatterns = [
     path("admin/", ([*own_pages, *admin_urls], admin_app, admin_namespace)),

@@ -8,11 +8,13 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from conversations.models import Conversation
 from conversations.services.threads import NewNote
 from conversations.services.timeline import new_request_id
-from messaging.services import channels, consent, mail_rules, mails, parties, texts
+from messaging.services import channels, consent, mail_rules, mails, parties, text_files
 from messaging.services.mail_files import GivenFile
 from messaging.services.mails import MailToQueue
 from messaging.services.sending import Draft
@@ -26,7 +28,8 @@ MOST_FILES = 20
 
 @dataclass(slots=True)
 class ReplyBox:
-    """What the page shows of the box of one channel. `closed` says why nothing can be sent, else it is empty.
+    """What the page shows of the box of one channel. `closed` says why nothing can be sent, `no_files` why no file can;
+    both are empty where one can.
 
     `request_id` stands in the form, so that sending it twice is one message. `answers` is the mail that a mail from
     here answers, whose subject is the default.
@@ -40,6 +43,15 @@ class ReplyBox:
     subject: str = ""
     answers: int | None = None
     errors: list[str] = field(default_factory=list)
+    no_files: str = ""
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What files go along, for the page's script: it says why one does not before it is sent."""
+        if self.channel == "email":
+            return {"closed": "", "most": MOST_FILES, "bytes": mail_rules.MOST_FILE_BYTES, "kinds": None}
+        return {"closed": self.no_files, "most": text_files.MOST, "bytes": text_files.MOST_BYTES,
+                "kinds": text_files.KINDS}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -56,26 +68,38 @@ class Composer:
         return self.email if channel == "email" else self.sms
 
 
-_WHY_SENDER = {
-    "asked_for": "asked for",
-    "location": "the location's own",
-    "conversation": "the one that this client knows",
-    "home_location": "that of the client's home location",
-    "default": "the default sender",
-    "only": "the business's sender",
+_WHY_SENDER: dict[str, Any] = {
+    "asked_for": gettext_lazy("asked for"),
+    "location": gettext_lazy("the location's own"),
+    "conversation": gettext_lazy("the one that this client knows"),
+    "home_location": gettext_lazy("that of the client's home location"),
+    "default": gettext_lazy("the default sender"),
+    "only": gettext_lazy("the business's sender"),
 }
-_ADDRESS = {"sms": "phone number", "email": "e-mail address"}
-_WORDS = {"sms": "texts", "email": "e-mail"}
-_OPENS = {"sms": "Only their own START opens this again.", "email": "Only they themselves open this again."}
+# By channel: why nothing can be sent.
+_CLOSED: dict[str, dict[str, Any]] = {
+    "sms": {
+        "nowhere": gettext_lazy("This client has no phone number, so there is nowhere to send texts."),
+        "opted_out": gettext_lazy("This client has opted out of texts. Only their own START opens this again."),
+        "no_sender": gettext_lazy("The business has nothing to send texts from. Add a sender under Senders."),
+    },
+    "email": {
+        "nowhere": gettext_lazy("This client has no e-mail address, so there is nowhere to send e-mail."),
+        "opted_out": gettext_lazy("This client has opted out of e-mail. Only they themselves open this again."),
+        "no_sender": gettext_lazy("The business has nothing to send e-mail from. Add a sender under Senders."),
+    },
+}
 
 
 def composer_for(conversation: Conversation) -> Composer:
-    """The empty boxes of a conversation: three queries. The one that fits the last message is open."""
+    """The empty boxes of a conversation: four queries. The one that fits the last message is open."""
     ends = [
         parties.Ends(conversation.business_id, client=conversation.client_id, channel=channel)
         for channel in (channels.SMS, channels.EMAIL)
     ]
-    sms, email = (_box(end.channel.name, facts) for end, facts in zip(ends, parties.facts_for(ends), strict=True))
+    found = parties.facts_for(ends)
+    sms, email = (_box(end.channel.name, facts) for end, facts in zip(ends, found, strict=True))
+    sms.no_files = _why_no_files(conversation.pk, found[0])
     if last := mails.last_mail(conversation.pk):
         email.answers, email.subject = last
     by_mail = conversation.channels == ["email"] or (bool(sms.closed) and not email.closed)
@@ -84,21 +108,31 @@ def composer_for(conversation: Conversation) -> Composer:
 
 def _box(channel: str, facts: parties.Facts | None) -> ReplyBox:
     if facts is None:
-        return ReplyBox(channel, "", "The business is gone.")
+        return ReplyBox(channel, "", _("The business is gone."))
     sender = f"{facts.sender['address']}, {_WHY_SENDER[facts.sender_reason]}" if facts.sender else ""
     return ReplyBox(channel, sender, _why_closed(channel, facts))
 
 
 def _why_closed(channel: str, facts: parties.Facts) -> str:
-    words = _WORDS[channel]
+    told = _CLOSED[channel]
     reasons = [
-        (not facts.client_address, f"This client has no {_ADDRESS[channel]}, so there is nowhere to send {words}."),
-        (facts.consent == consent.OPTED_OUT, f"This client has opted out of {words}. {_OPENS[channel]}"),
-        (facts.blocked, "This client is blocked."),
-        (facts.suspended, "The business is suspended: it receives and records, and sends nothing."),
-        (facts.sender is None, f"The business has nothing to send {words} from. Add a sender under Senders."),
+        (not facts.client_address, told["nowhere"]),
+        (facts.consent == consent.OPTED_OUT, told["opted_out"]),
+        (facts.blocked, _("This client is blocked.")),
+        (facts.suspended, _("The business is suspended: it receives and records, and sends nothing.")),
+        (facts.sender is None, told["no_sender"]),
     ]
-    return next((sentence for holds, sentence in reasons if holds), "")
+    return next((str(sentence) for holds, sentence in reasons if holds), "")
+
+
+def _why_no_files(conversation_id: int, facts: parties.Facts | None) -> str:
+    """Why a text to this client takes no file, by its sender, its number, and what became of the last ones."""
+    if facts is None or facts.sender is None or not facts.client_address:
+        return ""
+    to = facts.client_address
+    if why := text_files.why_none(facts.sender["address"], to):
+        return why
+    return text_files.landline_told() if text_files.is_known_landline(conversation_id, to) else ""
 
 
 def typed(form: QueryDict, name: str) -> str:
@@ -118,7 +152,7 @@ def draft_of(
     }  # fmt: skip
     body = typed(form, "body")
     if form.get("channel") != "email":
-        given = _files(files, texts.MOST_FILES, texts.MOST_FILE_BYTES)
+        given = _files(files, text_files.MOST, text_files.MOST_BYTES)
         return TextToQueue(**whole, body=body, files=given, fingerprint=_digest("\0".join([body, *_names(given)])))
     if not body:
         raise parameter_error("body", "is empty")

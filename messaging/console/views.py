@@ -1,6 +1,7 @@
 """The inbox's pages and their parts: all that only reads."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,13 @@ from omega_project.lib.headers import let_listen
 from omega_project.lib.reach import within_reach
 
 MOST_ASKED = 200
+Addition = Callable[[TemplateResponse, Room], None]
+_additions: list[Addition] = []
+
+
+def add_to_page(addition: Addition) -> None:
+    """Let an app above messaging add to the page what is its own (the phone: voice/admin/phone.py)."""
+    _additions.append(addition)
 
 
 def inbox(request: HttpRequest, conversation_id: int | None = None) -> HttpResponse:
@@ -45,6 +53,8 @@ def inbox(request: HttpRequest, conversation_id: int | None = None) -> HttpRespo
     }
     answer = TemplateResponse(request, "console/inbox.html", context)
     let_listen(answer, settings.LIVE_BASE_URL)
+    for add in _additions:
+        add(answer, room)
     return answer
 
 
@@ -202,7 +212,7 @@ def boxes(composer: Composer) -> dict[str, dict[str, Any]]:
     """Both reply boxes as they are now, for the page's script."""
     return {
         box.channel: {"closed": box.closed, "sender": box.sender, "request_id": box.request_id,
-                      "subject": box.subject, "answers": box.answers or ""}
+                      "subject": box.subject, "answers": box.answers or "", "files": box.files}
         for box in (composer.sms, composer.email)
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from conversations.models import Attachment
 from messaging.segments import count_segments
-from messaging.services import consent, parties, templates, templating, vocabulary
+from messaging.services import consent, parties, templates, templating, text_files, vocabulary
 from messaging.services.channels import SMS, Channel
 from messaging.services.mail_files import GivenFile, keep
 from messaging.services.recording import Record
@@ -13,9 +13,6 @@ from messaging.services.sending import Content, Draft
 from omega_project.lib.api.errors import parameter_error
 
 MOST_CHARACTERS = 1600
-MOST_FILES = 10
-# What a message's files may have together at Twilio (docs: MMS, accepted media).
-MOST_FILE_BYTES = 5_000_000
 
 
 @dataclass(slots=True)
@@ -34,9 +31,9 @@ class TextToQueue(Draft):
 
     def compose(self, facts: parties.Facts, to: str) -> Content:
         """The text, rendered and counted."""
-        del to
         body = self._rendered(facts)
-        self._require_small_files()
+        sender = facts.sender["address"] if facts.sender else ""
+        text_files.require(self.files, self.media_urls, sender=sender, to=to)
         segments = count_segments(body)
         return Content(
             body=body,
@@ -60,14 +57,6 @@ class TextToQueue(Draft):
         if not body.strip() and not self.has_files:
             raise parameter_error("body", "is required where there are no media_urls and no template_id")
         return body
-
-    def _require_small_files(self) -> None:
-        if len(self.files) + len(self.media_urls) > MOST_FILES:
-            raise parameter_error("files", f"must be at most {MOST_FILES}")
-        if sum(file.size for file in self.files) > MOST_FILE_BYTES:
-            raise parameter_error("files", f"may have {MOST_FILE_BYTES // 1_000_000} MB together in a text")
-        if any(not file.size for file in self.files):
-            raise parameter_error("files", "has a file that is empty")
 
     def hang(self, message_id: int) -> None:
         """The carrier fetches the media itself: where they lie, or from us."""

@@ -5,9 +5,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from conversations.media_links import link_for
 from conversations.models import Attachment
+from messaging.admin.composer import composer_for
 from messaging.services import claiming, text_handover
+from messaging.services.text_files import why_none
 from tests.admin.test_admin_conversation import page_of, shown, texts
-from tests.admin.world import a_thread
+from tests.admin.world import a_thread, fails, says
 
 pytestmark = pytest.mark.django_db
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
@@ -78,3 +80,32 @@ def test_the_box_takes_files(browser):
     box = html[html.index('id="reply"') : html.index('id="mail"')]
     assert 'name="files"' in box
     assert 'enctype="multipart/form-data"' in box
+
+
+@pytest.mark.parametrize(
+    ("sender", "name", "sentence"),
+    [
+        ("+442071838750", "knee.png", "takes no files: only numbers of the US"),
+        ("Studio", "knee.png", "is a name, not a number"),
+        ("", "tools.zip", "of a kind that carriers refuse"),
+    ],
+)
+def test_a_file_that_no_carrier_takes_from_here_says_why(browser, sender, name, sentence):
+    thread = a_thread()
+    if sender:
+        thread.business.senders.update(address=sender)
+    answer = reply(browser, thread, SimpleUploadedFile(name, PICTURE, ""))
+    assert (answer.status_code, texts(thread)) == (422, [])
+    assert sentence in answer.json()["errors"][0]
+    if sender:
+        assert sentence in composer_for(thread).sms.files["closed"]
+
+
+def test_a_number_that_the_carrier_called_a_landline_takes_no_files(browser):
+    thread = a_thread()
+    assert composer_for(thread).sms.files["closed"] == ""
+    fails(says(thread), retryable=False, code="30006")
+    assert "landline" in composer_for(thread).sms.files["closed"]
+    assert composer_for(thread).email.files["closed"] == ""
+    assert why_none("+12125550100", "+442071838750") == "This number is a landline: it takes no files."
+    assert why_none("22345", "+14155550123") == ""

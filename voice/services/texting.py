@@ -7,22 +7,14 @@ from django.db import transaction
 
 from accounts.models import Client, Sender
 from messaging.models import Template
-from messaging.services import sending, templates, templating
+from messaging.services import sending, templates, templating, text_files
 from messaging.services.texts import TextToQueue
 from omega_project.lib import sql
 from omega_project.lib.api.errors import ApiError
 from voice.services.numbers import is_textable
 from voice.services.preferences import Preferences, preferences_of
 
-# The carrier's codes for "this is a landline" (providers.md, 1).
-_LANDLINE_CODES = ["30006", "21614"]
 OWN_TEXT = "Hi, this is {{ business.name }}. Sorry that we missed your call. How can we help? Just answer this text."
-_IS_LANDLINE = """
-SELECT 1 AS one FROM (
-    SELECT error_code, to_address FROM conversations_message
-    WHERE conversation_id = %(conversation)s::bigint ORDER BY id DESC LIMIT 100
-) m WHERE m.error_code = ANY(%(codes)s::text[]) AND m.to_address = %(to)s::text LIMIT 1
-"""
 # Who calls again within this time is not texted again: it is one wish to talk.
 _REST_HOURS = 1
 _LATELY = """
@@ -45,7 +37,7 @@ def text_back(*, call: Mapping[str, Any], client: Client) -> str:
     if not preferences.texts_back:
         return "off"
     caller = call["from_address"]
-    if not is_textable(caller) or _is_landline(call["conversation_id"], caller):
+    if not is_textable(caller) or text_files.is_known_landline(call["conversation_id"], caller):
         return "not a number for texts"
     if _was_texted(call["conversation_id"], caller):
         return "texted back lately"
@@ -54,11 +46,6 @@ def text_back(*, call: Mapping[str, Any], client: Client) -> str:
             return _send(call, client, preferences)
     except ApiError as error:
         return f"not sent: {error.detail}"
-
-
-def _is_landline(conversation_id: int, number: str) -> bool:
-    params = {"conversation": conversation_id, "codes": _LANDLINE_CODES, "to": number}
-    return sql.row(_IS_LANDLINE, params) is not None
 
 
 def _was_texted(conversation_id: int, number: str) -> bool:

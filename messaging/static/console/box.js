@@ -1,5 +1,6 @@
 /* The one box: a text, an e-mail or a note; its draft stays on this computer until it has gone. */
 import { countSegments } from "../omega_lib/segments.js";
+import { Files } from "./files.js";
 import { ask, complain, NoAnswer, post, root, toast, url, windowId, words, csrf } from "./page.js";
 
 const MOST_TEXT = 1600;
@@ -19,7 +20,7 @@ export class Box {
     this.key = `omega:draft:${root.dataset.login}:${timeline.id}`;
     this.body = find("box-body");
     this.kept = { sms: "", email: "", note: "", subject: this.facts.email.subject, cc: "", expected: {} };
-    this.files = [];
+    this.files = new Files(this);
     this.mentioned = new Map();
     this.choices = new Choices(this);
     this.listen();
@@ -40,20 +41,10 @@ export class Box {
     this.body.addEventListener("keydown", (event) => this.pressed(event));
     for (const id of ["box-subject", "box-cc"]) find(id).addEventListener("input", () => this.keep());
     find("box-file").addEventListener("change", (event) => {
-      this.add([...event.target.files]);
+      this.files.add([...event.target.files]);
       event.target.value = "";
     });
-    const area = this.timeline.thread;
-    for (const kind of ["dragover", "drop"]) {
-      area.addEventListener(kind, (event) => {
-        if (![...event.dataTransfer.types].includes("Files")) return;
-        event.preventDefault();
-        if (kind === "drop") this.add([...event.dataTransfer.files]);
-      });
-    }
-    this.body.addEventListener("paste", (event) => {
-      if (event.clipboardData.files.length) this.add([...event.clipboardData.files]);
-    });
+    this.files.listen(this.timeline.thread, this.body);
     find("box-templates").addEventListener("click", () => {
       this.body.focus();
       const text = this.body.value;
@@ -89,7 +80,7 @@ export class Box {
     if (mode === "note") this.later(false);
     find("box-send-name").textContent = find(mode === "note" ? "send-note" : "send-sms").content.textContent;
     find("box-sender").textContent = mode === "note" ? "" : this.facts[mode].sender;
-    this.showFiles();
+    this.files.show();
     this.close();
     this.count();
     this.keep();
@@ -116,6 +107,11 @@ export class Box {
       return button;
     });
     find("box-instead").replaceChildren(...buttons);
+  }
+
+  /* A text may be a picture without a word; a mail has something to read. */
+  get isEmpty() {
+    return !this.body.value.trim() && !(this.mode === "sms" && this.files.of("sms").length);
   }
 
   typed() {
@@ -151,8 +147,7 @@ export class Box {
       else this.countSegments(text, length, counter, unicode);
       counter.classList.toggle("om-counter--ucs2", length > MOST_TEXT || !unicode.hidden);
     }
-    const nothing = !text && !(this.files.length && mode === "email");
-    find("box-send").disabled = this.body.disabled || Boolean(this.isSending) || nothing;
+    find("box-send").disabled = this.body.disabled || Boolean(this.isSending) || this.isEmpty;
   }
 
   countSegments(text, length, counter, unicode) {
@@ -187,45 +182,6 @@ export class Box {
       this.body.blur();
       this.timeline.scroller.focus();
     }
-  }
-
-  /* Files go by e-mail. */
-  add(files) {
-    if (!files.length || this.mode === "note") return;
-    if (this.mode === "sms") {
-      if (this.facts.email.closed) {
-        toast(this.facts.email.closed, { tone: "danger", seconds: 7 });
-        return;
-      }
-      if (!this.kept.email) this.kept.email = this.kept.sms;
-      this.kept.expected.email ??= this.timeline.last;
-      this.turnTo("email");
-      toast(words.filesByMail);
-    }
-    this.files.push(...files);
-    this.showFiles();
-    this.count();
-  }
-
-  showFiles() {
-    const shown = this.mode === "email" ? this.files : [];
-    const items = shown.map((file, place) => {
-      const item = document.createElement("li");
-      const name = document.createElement("bdi");
-      name.textContent = file.name;
-      const away = document.createElement("button");
-      away.type = "button";
-      away.textContent = "×";
-      away.setAttribute("aria-label", `${file.name} ×`);
-      away.addEventListener("click", () => {
-        this.files.splice(place, 1);
-        this.showFiles();
-        this.count();
-      });
-      item.append(name, away);
-      return item;
-    });
-    find("box-files").replaceChildren(...items);
   }
 
   /* Drafts */
@@ -279,31 +235,50 @@ export class Box {
       data.append("subject", find("box-subject").value);
       data.append("cc", find("box-cc").value);
       data.append("answers", this.facts.email.answers);
-      for (const file of this.files) data.append("files", file, file.name);
     }
+    for (const file of this.files.of(mode)) data.append("files", file, file.name);
     return data;
   }
 
-  say(sentences) {
+  /* Why it did not go; `action` is a button beside it: what can be done. */
+  say(sentences, action = null) {
     const lines = sentences.map((sentence) => {
       const line = document.createElement("p");
       line.className = "om-error";
+      line.dir = "auto";
       line.textContent = sentence;
       return line;
     });
+    if (action) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "om-button";
+      button.textContent = action.text;
+      button.addEventListener("click", action.run);
+      lines.push(button);
+    }
     find("box-errors").replaceChildren(...lines);
+  }
+
+  /* A slow line is seen: the button says that it works, and cannot be pressed again. */
+  busy(isSending) {
+    this.isSending = isSending;
+    if (isSending) this.form.setAttribute("aria-busy", "true");
+    else this.form.removeAttribute("aria-busy");
+    const name = isSending ? words.sending : find(this.mode === "note" ? "send-note" : "send-sms").content.textContent;
+    find("box-send-name").textContent = name;
+    this.count();
   }
 
   async send() {
     const text = this.body.value.trim();
-    if (this.isSending || this.body.disabled || (!text && !this.files.length)) return;
+    if (this.isSending || this.body.disabled || this.isEmpty) return;
     if (this.body.value.length > MOST_TYPED || (this.mode === "sms" && [...text].length > MOST_TEXT)) {
       this.say([words.tooLong]);
       return;
     }
-    this.isSending = true;
-    this.count();
-    const was = { mode: this.mode, text: this.body.value, files: this.files };
+    const was = { mode: this.mode, text: this.body.value, files: this.files.of(this.mode) };
+    this.busy(true);
     try {
       const answer = await post(`${this.timeline.id}/${was.mode === "note" ? "note" : "reply"}/`, this.fields());
       if (answer.missed) await this.askFirst(answer, was.mode);
@@ -314,8 +289,7 @@ export class Box {
       this.say([error instanceof NoAnswer ? error.message : words.failed]);
       if (!(error instanceof NoAnswer)) throw error;
     } finally {
-      this.isSending = false;
-      this.count();
+      this.busy(false);
     }
   }
 
@@ -327,7 +301,7 @@ export class Box {
     this.keep();
     this.body.focus();
     if (yes) {
-      this.isSending = false;
+      this.busy(false);
       await this.send();
     }
   }
@@ -337,8 +311,8 @@ export class Box {
     this.renew(answer);
     if (this.kept[was.mode] === was.text) this.kept[was.mode] = "";
     delete this.kept.expected[was.mode];
+    this.files.clear(was.mode);
     if (was.mode === "email") {
-      this.files = [];
       find("box-subject").value = this.facts.email.subject;
       find("box-cc").value = "";
     }
@@ -385,10 +359,8 @@ export class Box {
     const mode = answer.channel === "email" ? "email" : "sms";
     this.kept[mode] = [answer.body, this.kept[mode]].filter(Boolean).join("\n\n");
     this.kept.expected[mode] = this.timeline.last;
-    if (mode === "email") {
-      this.files = files;
-      find("box-subject").value = answer.subject;
-    }
+    this.files.put(mode, files);
+    if (mode === "email") find("box-subject").value = answer.subject;
     this.turnTo(mode);
     this.body.focus();
     toast(words.undone);
@@ -400,6 +372,7 @@ export class Box {
       this.facts[mode].closed = boxes[mode].closed;
       this.facts[mode].sender = boxes[mode].sender;
       this.facts[mode].answers = boxes[mode].answers;
+      this.facts[mode].files = boxes[mode].files;
     }
     this.close();
     this.count();

@@ -274,6 +274,11 @@ function snooze(at) {
   if (!Number.isNaN(at.getTime())) deed("status", { status: "snoozed", until: at.toISOString() });
 }
 
+/* The phone is a script of its own (voice/phone.js); one for the page, whatever is read meanwhile. */
+function call() {
+  if (timeline) document.dispatchEvent(new CustomEvent("omega:call", { detail: timeline.id }));
+}
+
 /* Views */
 
 async function keepView(fields) {
@@ -320,6 +325,8 @@ root.addEventListener("click", async (event) => {
     open(Number(dataset.open));
   } else if (dataset.deed) carryOut(target);
   else if (dataset.dialog) show(dataset.dialog);
+  else if ("call" in dataset) call();
+  else if ("phone" in dataset) document.dispatchEvent(new CustomEvent("omega:phone"));
   else if (dataset.snooze) {
     target.closest("dialog").close();
     snooze(SNOOZES[dataset.snooze]());
@@ -369,6 +376,7 @@ const KEYS = {
   m: () => write("email"),
   n: () => write("note"),
   z: () => box?.undo(),
+  c: call,
   a: () => find("assign-to")?.focus(),
   i: () => (state().me ? deed("assign", { staff: state().me }) : toast(words.noMatch)),
   e: () => state().status && deed("status", { status: state().status === "closed" ? "open" : "closed" }),

@@ -1,6 +1,8 @@
 /* Two devices with one face: Twilio's own, and one that plays it at the sandbox carrier.
    Both tell by events: "incoming" (detail: a Line), "expiring", "error" (detail: a sentence). */
 
+export const words = JSON.parse(document.getElementById("phone-words").textContent);
+
 /* A call under way. Tells by events: "ringing", "answered", "ended" (detail: a sentence, or nothing). */
 class Line extends EventTarget {
   constructor(from, parameters) {
@@ -53,7 +55,7 @@ function loaded(source) {
     const script = document.createElement("script");
     script.src = source;
     script.onload = done;
-    script.onerror = () => failed(new Error("The phone's program could not be loaded."));
+    script.onerror = () => failed(new Error(words.noProgram));
     document.head.append(script);
   });
 }
@@ -145,7 +147,7 @@ export class SandboxDevice extends EventTarget {
       body: body ? JSON.stringify(body) : undefined,
     });
     const found = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(found.message || found.error || "The sandbox carrier refused it.");
+    if (!answer.ok) throw new Error(found.message || found.error || words.refused);
     return found;
   }
 
@@ -156,7 +158,7 @@ export class SandboxDevice extends EventTarget {
     this.events.onmessage = (event) => this.hear(JSON.parse(event.data));
     await new Promise((done, failed) => {
       this.events.onopen = done;
-      this.events.onerror = () => failed(new Error("The sandbox carrier cannot be reached."));
+      this.events.onerror = () => failed(new Error(words.noCarrier));
     });
     this.events.onerror = null;
   }

@@ -1,5 +1,5 @@
-/* The phone above a conversation: calls its client, and rings where calls are taken in this browser. */
-import { SandboxDevice, TwilioDevice } from "./devices.js";
+/* The phone above a conversation, or above the inbox: calls a client, and rings where calls are taken in this browser. */
+import { SandboxDevice, TwilioDevice, words } from "./devices.js";
 
 const phone = document.getElementById("phone");
 const part = (name) => phone.querySelector(`[data-part="${name}"]`);
@@ -11,7 +11,7 @@ const state = { device: null, line: null, answeredAt: 0, isMuted: false };
 
 const BUTTONS = ["call", "answer", "decline", "hangup", "mute"];
 
-function show(mode, words) {
+function show(mode, text) {
   phone.dataset.mode = mode; // idle, busy, ringing, incoming, talking
   const seen = {
     idle: ["call"],
@@ -21,12 +21,15 @@ function show(mode, words) {
     talking: state.device?.canMute ? ["hangup", "mute"] : ["hangup"],
   }[mode];
   for (const name of BUTTONS) part(name).hidden = !seen.includes(name);
+  if (!phone.dataset.client) part("call").hidden = true;
   part("as").hidden = mode !== "idle" || part("as").length < 2;
-  say(words);
+  if (mode !== "idle") phone.hidden = false;
+  if (part("away")) part("away").hidden = mode !== "idle";
+  say(text);
 }
 
-function say(words) {
-  part("words").textContent = words || "";
+function say(text) {
+  part("words").textContent = text || "";
 }
 
 function length(since) {
@@ -35,7 +38,7 @@ function length(since) {
 }
 
 setInterval(() => {
-  if (phone.dataset.mode === "talking") say(`Talking · ${length(state.answeredAt)}`);
+  if (phone.dataset.mode === "talking") say(`${words.talking} · ${length(state.answeredAt)}`);
 }, 500);
 
 /* --- the device --- */
@@ -52,7 +55,7 @@ async function token() {
   });
   const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
   const found = isJson && !answer.redirected ? await answer.json() : {};
-  if (!answer.ok || !found.token) throw new Error((found.errors || ["The phone could not be set up."]).join(" "));
+  if (!answer.ok || !found.token) throw new Error((found.errors || [words.noToken]).join(" "));
   return found.token;
 }
 
@@ -77,7 +80,7 @@ function forget() {
 function follow(line) {
   state.line = line;
   let heard = "";
-  line.addEventListener("ringing", () => phone.dataset.mode === "busy" && show("ringing", "Ringing …"));
+  line.addEventListener("ringing", () => phone.dataset.mode === "busy" && show("ringing", words.ringing));
   line.addEventListener("spoken", (event) => {
     heard = event.detail;
     say(heard);
@@ -85,22 +88,22 @@ function follow(line) {
   line.addEventListener("answered", () => {
     if (phone.dataset.mode === "talking" || heard) return;
     state.answeredAt = Date.now();
-    show("talking", "Talking · 0:00");
+    show("talking", `${words.talking} · 0:00`);
   });
   line.addEventListener("ended", (event) => {
     if (state.line !== line) return;
     const talked = phone.dataset.mode === "talking";
     state.line = null;
-    show("idle", event.detail || heard || (talked ? `Ended after ${length(state.answeredAt)}` : "Ended"));
+    show("idle", event.detail || heard || (talked ? words.endedAfter.replace("{length}", length(state.answeredAt)) : words.ended));
   });
 }
 
 async function call() {
-  show("busy", "Calling …");
+  show("busy", words.calling);
   try {
     const device = await ready();
     follow(await device.connect({ client_id: phone.dataset.client }));
-    if (phone.dataset.mode === "busy") show("ringing", "Calling …");
+    if (phone.dataset.mode === "busy") show("ringing", words.calling);
   } catch (error) {
     show("idle", error.message);
   }
@@ -109,7 +112,7 @@ async function call() {
 function ring(line) {
   if (state.line) return line.decline();
   follow(line);
-  show("incoming", `${line.parameters.caller || line.from} is calling`);
+  show("incoming", words.isCalling.replace("{caller}", line.parameters.caller || line.from));
 }
 
 part("form").addEventListener("submit", (event) => {
@@ -133,7 +136,7 @@ async function take() {
   if (!part("takes").checked) return state.line || forget();
   try {
     await ready();
-    say("Calls ring here");
+    say(words.here);
   } catch (error) {
     part("takes").checked = false;
     say(error.message);
@@ -145,6 +148,40 @@ part("as").addEventListener("change", () => {
   if (part("takes").checked) take();
 });
 window.addEventListener("pagehide", forget);
+
+/* --- above the inbox: whom it calls is asked for when it is told to --- */
+
+async function callFrom(conversation) {
+  phone.hidden = false;
+  if (phone.dataset.mode !== "idle") return say(words.busy);
+  try {
+    const answer = await fetch(phone.dataset.facts.replace("/0/", `/${conversation}/`), { headers: { Accept: "application/json" } });
+    const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+    if (!answer.ok || answer.redirected || !isJson) throw new Error(words.noToken);
+    const found = await answer.json();
+    phone.dataset.client = found.client;
+    part("who").textContent = found.name;
+    part("call").disabled = Boolean(found.closed);
+    if (found.closed) return show("idle", found.closed);
+    if (String(found.as) !== part("as").value) {
+      part("as").value = found.as;
+      forget();
+    }
+    return call();
+  } catch {
+    return show("idle", words.noToken);
+  }
+}
+
+if (phone.dataset.facts) {
+  document.addEventListener("omega:call", (event) => callFrom(event.detail));
+  document.addEventListener("omega:phone", () => {
+    phone.hidden = phone.dataset.mode === "idle" && !phone.hidden;
+  });
+  part("away").addEventListener("click", () => {
+    phone.hidden = true;
+  });
+}
 
 show("idle", part("words").textContent);
 if (part("takes").checked && !part("takes").disabled) take();
