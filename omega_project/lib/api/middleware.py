@@ -5,6 +5,7 @@ import select
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -16,6 +17,7 @@ from omega_project.lib import reach, tracing
 from omega_project.lib.api.errors import ApiError, as_api_error
 from omega_project.lib.api.rendering import JsonResponse
 from omega_project.lib.metrics import REQUESTS
+from omega_project.lib.postgresql.base import DatabaseWrapper
 
 log = structlog.get_logger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -23,14 +25,16 @@ _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
 
 
 def drop_dead_connection() -> None:
-    """Close a database connection that PostgreSQL has ended, so that the next statement opens a new one.
+    """Close a database connection that PostgreSQL has ended or where nothing can be written any more (a failover), so
+    that the next statement opens a new one.
 
     The server's farewell makes the idle socket readable: asking the kernel costs microseconds, where
     CONN_HEALTH_CHECKS costs a round trip for each request.
     """
     if connection.connection is None or connection.in_atomic_block:
         return
-    if connection.connection.closed or _readable(connection.connection.fileno()):
+    line = cast(DatabaseWrapper, connection)
+    if line.has_moved or connection.connection.closed or _readable(connection.connection.fileno()):
         connection.close()
 
 

@@ -10,13 +10,18 @@ so (a cursor on the server, COPY, many at once) moves the connection. Where it s
 whatever may have moved it behind our back: a transaction or savepoint taken back, a failed commit, a new connection.
 """
 
+from types import TracebackType
 from typing import Any
 
 import psycopg
 import structlog
 from django.conf import settings
+from django.db import OperationalError
 from django.db.backends.postgresql import base
 from django.db.backends.utils import CursorWrapper
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
+from psycopg import errors
 from psycopg.pq import ExecStatus, TransactionStatus
 
 from omega_project.lib import reach
@@ -29,6 +34,25 @@ _BACK = "\n; SET LOCAL ROLE {}"
 _STAND = "SET ROLE {}; SET omega.business_id = '{}'"
 _STEP_BACK = "SET ROLE {}"
 _DONE = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
+
+
+# PostgreSQL files these under faults of the program. They say that this server takes no writes, or no more of this
+# session: the database is away, and may be back elsewhere.
+_GONE = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
+
+
+class _Errors(DatabaseErrorWrapper):
+    """Django's errors for psycopg's, with what a failover brings among the operational ones."""
+
+    wrapper: "DatabaseWrapper"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, _GONE):
+            self.wrapper.errors_occurred = self.wrapper.has_moved = True
+            raise OperationalError(*error.args).with_traceback(trace) from error
+        super().__exit__(kind, error, trace)
 
 
 class _Standing(CursorWrapper):
@@ -69,6 +93,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._stands: int | str | None = None
         self._has_wall: bool | None = None
+        # The server at the other end takes no writes any more: another one may, and a new connection finds it.
+        self.has_moved = False
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        return _Errors(self)
+
+    def is_usable(self) -> bool:
+        return not self.has_moved and super().is_usable()
 
     def behind(self, reached: reach.Reach, statement: str) -> str:
         """The statement with the words around it that let it run within this reach."""
@@ -117,6 +150,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         self._stands = self._has_wall = None
+        self.has_moved = False
         return super().get_new_connection(conn_params)
 
     def make_cursor(self, cursor: Any) -> CursorWrapper:
