@@ -16,7 +16,9 @@ from .programs import ROOT, Program
 LOG_LIMIT = 10 * 1024 * 1024
 STOP_SECONDS = 10.0
 STEADY_SECONDS = 10.0
-LONGEST_PAUSE = 10.0
+SHORTEST_PAUSE = 0.1
+# No longer: what a program lacked may be back, and its messages are to move within seconds.
+LONGEST_PAUSE = 4.0
 
 Say = Callable[[str], None]
 
@@ -100,12 +102,12 @@ class Child:
             self._say(f"It ends again and again. The end of {self.log}:\n{tail(self.log)}")
 
     def _pause(self, status: int) -> float:
-        # Whoever kills a process wants to see it come back; one that ends by itself may do so for ever.
+        # Whoever kills a process wants to see it come back; one that ends by itself soon and again may do so for ever.
         if status == -signal.SIGKILL or time.monotonic() - self._started > STEADY_SECONDS:
             self._crashes = 0
-            return 0.1
+            return SHORTEST_PAUSE
         self._crashes += 1
-        return min(0.25 * 2.0**self._crashes, LONGEST_PAUSE)
+        return min(SHORTEST_PAUSE if self._crashes == 1 else 0.25 * 2.0 ** (self._crashes - 1), LONGEST_PAUSE)
 
 
 class Services(threading.Thread):

@@ -67,6 +67,18 @@ def test_the_children_of_a_killed_program_die_with_it(make_child: MakeChild) -> 
     assert tended(child, lambda: not processes.alive(grandchild))
 
 
+def test_a_program_that_ends_once_is_started_again_at_once(make_child: MakeChild, tmp_path: Path) -> None:
+    been = tmp_path / "been"
+    child = make_child(
+        f"import pathlib; been = pathlib.Path({str(been)!r})\nif been.exists(): {SLEEP}\nbeen.touch(); 1 / 0"
+    )
+    first = child.pid
+    assert wait_for(lambda: child.has_ended)
+    ended = time.monotonic()
+    assert tended(child, lambda: child.pid not in (None, first))
+    assert child._due - ended < 0.3, "the pause before it is no more than a moment"
+
+
 def test_a_program_that_ends_by_itself_is_given_longer_and_longer_pauses(
     make_child: MakeChild, said: list[str]
 ) -> None:
@@ -74,7 +86,7 @@ def test_a_program_that_ends_by_itself_is_given_longer_and_longer_pauses(
     assert tended(child, lambda: len(said) >= 4)
     assert "ended with status 1" in said[0]
     assert "no settings" in "".join(said), "the log's end is shown when it goes on"
-    assert child._pause(1) > 2.0
+    assert child._pause(1) > 1.0
 
 
 def test_a_program_that_ignores_the_request_to_stop_is_ended(
