@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import loading
 from bench.bulk import Bulk
 from bench.calls import CallMeasures
+from bench.fairness import FairnessMeasures
 from bench.inbox import InboxMeasures
 from bench.mails import MailMeasures
 from bench.measures import SMALL, Effort
@@ -19,7 +20,20 @@ from bench.system import Failed, System, listen_to_signals
 from bench.volleys import Armoury
 from tools import programs
 
-PHASES = ("bounds", "reads", "pages", "writes", "calls", "mails", "batches", "marks", "inbox", "worker", "memory")
+PHASES = (
+    "bounds",
+    "reads",
+    "pages",
+    "writes",
+    "calls",
+    "mails",
+    "batches",
+    "marks",
+    "inbox",
+    "worker",
+    "fair",
+    "memory",
+)
 
 
 def effort_of(given: argparse.Namespace) -> Effort:
@@ -58,7 +72,8 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
         "calls": CallMeasures(system, measures.armoury, report, effort).answers,
         "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
         "inbox": InboxMeasures(system, measures.armoury, report, effort).inbox,
-        "worker": measures.worker, "memory": measures.memory,
+        "worker": measures.worker, "fair": FairnessMeasures(system, measures.armoury, report, effort).fair,
+        "memory": measures.memory,
     }  # fmt: skip
     for phase, measured in work.items():
         if phase in phases:

@@ -24,8 +24,7 @@ def dispatch() -> None:
     """Send what is due, until nothing is or the slice is used up; then let the next job go on."""
     for queue in wakeup.QUEUES:
         jobs.kicked(queue, wakeup.DISPATCH)
-    if delivery.drain():
-        wakeup.wake_dispatch(1)
+    delivery.dispatch()
 
 
 @everything()

@@ -1,6 +1,7 @@
 """Which due messages go now: order, fairness, rate, quiet hours and consent, decided by the claim."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from messaging.providers.base import Outcome, SendResult
-from messaging.services import claiming, consent
+from messaging.services import claiming, consent, delivery
+from omega_project.lib import jobs
 from omega_project.lib import sql as raw
 from tests.delivery import world
 
@@ -177,3 +179,12 @@ def test_a_claim_lease_outlives_the_longest_call():
     row = world.message(world.claim()[0].message_id)
     assert (row.lease_until - timezone.now()).total_seconds() > 10
     assert claiming.LEASE_SECONDS <= 15
+
+
+@pytest.mark.parametrize(("rests", "expected"), [(False, 1), (True, 5)])
+def test_a_slice_is_followed_at_once_where_redis_took_no_hint_for_the_next(monkeypatch, rests, expected):
+    slices = []
+    monkeypatch.setattr(delivery, "drain", lambda: slices.append(1) or delivery.Drain(2).run(0.0))
+    monkeypatch.setattr(jobs._line, "resting_until", time.monotonic() + 60 if rests else 0.0)
+    delivery.dispatch()
+    assert len(slices) == expected
