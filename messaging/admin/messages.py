@@ -18,10 +18,10 @@ from conversations.admin.words import CHANNEL_ICONS, DELIVERY, STATUS_TONES
 from conversations.models import Message
 from conversations.services.reading import messages_by_ids
 from messaging.admin import mails, problems
-from messaging.admin.words import not_failed, queued_again, step_sentence, why_not_retried
+from messaging.admin.words import most_at_once, not_failed, queued_again, step_sentence, why_not_retried
 from messaging.models import Attempt
 from messaging.services.explaining import explain
-from messaging.services.retrying import Retried, Wanted, cancel_message, retry_failed
+from messaging.services.retrying import MOST_AT_ONCE, Retried, Wanted, cancel_message, retry_failed
 from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
 
 FAILED = ("failed", "undelivered", "unknown")
@@ -117,15 +117,15 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
 
     @admin.action(description="Retry", permissions=["act"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._retry(request, list(queryset[:1000]), force=False)
+        self._retry(request, _first_of(request, queryset), force=False)
 
     @admin.action(description="Retry even permanent faults", permissions=["act"])
     def retry_selected_forced(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._retry(request, list(queryset[:1000]), force=True)
+        self._retry(request, _first_of(request, queryset), force=True)
 
     @admin.action(description="Cancel", permissions=["act"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for obj in queryset[:1000]:
+        for obj in _first_of(request, queryset):
             self._cancel_one(request, obj)
 
     def _cancel_one(self, request: HttpRequest, obj: Message) -> None:
@@ -146,6 +146,8 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
 
     def told_retried(self, request: HttpRequest, done: Retried) -> None:
         _tell_retried(request, done, done.matched)
+        if done.matched == MOST_AT_ONCE:
+            tell(request, [most_at_once(MOST_AT_ONCE)], messages.WARNING)
 
     @display(description="message")
     def shown_id(self, obj: Message) -> str:
@@ -171,6 +173,14 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
     @display(description="when")
     def shown_at(self, obj: Message) -> str:
         return moment(obj.created_at)
+
+
+def _first_of(request: HttpRequest, chosen: QuerySet[Any]) -> list[Message]:
+    """As many of those chosen as are done at once, and a sentence where there are more."""
+    found = list(chosen[: MOST_AT_ONCE + 1])
+    if len(found) > MOST_AT_ONCE:
+        tell(request, [most_at_once(MOST_AT_ONCE)], messages.WARNING)
+    return found[:MOST_AT_ONCE]
 
 
 def _tell_retried(request: HttpRequest, done: Retried, asked: int) -> None:

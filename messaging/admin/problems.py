@@ -14,12 +14,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from conversations.admin.words import CHANNEL_ICONS, DELIVERY
 from messaging.services.problems import problem_groups
-from messaging.services.retrying import Retried, Wanted, retry_failed
+from messaging.services.retrying import MOST_AT_ONCE, Retried, Wanted, retry_failed
 from omega_project.lib import wording
 from omega_project.lib.audit import touch
 from omega_project.lib.reach import reach_of
 
-MOST_AT_ONCE = 1000
 SPANS = [("1", "a day"), ("7", "a week"), ("30", "30 days"), ("", "ever")]
 wording.say(*(label for _, label in SPANS))
 BOARD, AGAIN = "conversations_message_problems", "conversations_message_problems_retry"

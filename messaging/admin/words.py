@@ -58,6 +58,11 @@ def queued_again(count: int) -> str:
     return ngettext("{count} message is queued again.", "{count} messages are queued again.", count).format(count=count)
 
 
+def most_at_once(count: int) -> str:
+    """That there may be more than were looked at."""
+    return _("No more than {count} are looked at at once. Do it again for the rest.").format(count=f"{count:,}")
+
+
 def not_failed(count: int) -> str:
     """How many there were that nothing is to be retried of."""
     said = ngettext(

@@ -48,6 +48,9 @@ WITH found AS (
 SELECT f.id, f.status, f.direction, EXISTS (SELECT 1 FROM canceled) AS done FROM found f
 """
 
+# So many at once, by whatever door: a call ends within its time, and says what it did.
+MOST_AT_ONCE = 1000
+
 
 @dataclass(slots=True)
 class Wanted:

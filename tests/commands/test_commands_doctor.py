@@ -164,6 +164,46 @@ def test_a_table_that_is_missing_is_said_and_the_rest_goes_on():
     assert reports["counters"].is_well
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_tables_is_said_of_every_check_and_no_trace():
+    with connection.cursor() as cursor:
+        cursor.execute("SET search_path TO nothing_is_here")
+    try:
+        with pytest.raises(SystemExit) as ended:
+            called("doctor", "--repair")
+        reports = doctoring.examine(repair=True)
+    finally:
+        connection.close()
+    assert ended.value.code == 1
+    assert all("does not exist" in one.error for one in reports)
+    assert len(reports) == len(checks.CHECKS)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", ["XX001", "XX002", "58030"])  # a damaged page, a damaged index, a disk that fails
+def test_a_damaged_table_is_said_and_the_rest_is_looked_at(state):
+    damage = f"""
+        ALTER TABLE messaging_attempt RENAME TO attempts_kept;
+        CREATE FUNCTION damaged() RETURNS bigint LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'invalid page in block 7' USING ERRCODE = '{state}'; END $$;
+        CREATE VIEW messaging_attempt AS SELECT damaged() AS id, a.message_id, a.number, a.worker, a.started_at,
+            a.finished_at, a.outcome, a.code, a.detail, a.provider_message_id
+        FROM (SELECT 1) one LEFT JOIN attempts_kept a ON true
+    """
+    mended = """
+        DROP VIEW messaging_attempt; DROP FUNCTION damaged; ALTER TABLE attempts_kept RENAME TO messaging_attempt
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+        try:
+            reports = {one.name: one for one in doctoring.examine(repair=True)}
+        finally:
+            cursor.execute(mended)
+    assert "invalid page in block 7" in reports["orphan_attempts"].error
+    assert not reports["orphan_attempts"].is_well
+    assert reports["counters"].is_well
+
+
 def test_what_waits_on_purpose_is_not_stuck():
     business = a_business()
     message = a_failed_message(business)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conversations.models import Message
+from messaging.models import WebhookEvent
 from tests.contract.shapes import assert_error, assert_faults
 from tests.contract.world import (
     FORM,
@@ -20,6 +21,7 @@ from tests.contract.world import (
     phone,
     post,
     queue,
+    reply,
     text_form,
     twilio,
 )
@@ -64,6 +66,15 @@ def test_a_body_of_12_mb_is_413(path):
     kind = FORM if path.startswith("/twilio") else "application/json"
     got = call("POST", path, data=raw, key=a_platform_key(), content_type=kind, X_Twilio_Signature="x")
     assert_error(got, 413, "too_large")
+
+
+def test_a_text_of_ten_megabytes_is_kept_and_answered_200():
+    studio = a_studio()
+    words = "x" * (10 * 1000 * 1000)
+    assert reply(studio, phone(), words).status == 200
+    stored = WebhookEvent.objects.get(kind="sms.reply")
+    assert len(stored.payload) > len(words)
+    assert (stored.status, Message.objects.get(business_id=studio.id).body) == ("processed", words)
 
 
 def test_a_body_just_under_the_limit_is_read(settings):

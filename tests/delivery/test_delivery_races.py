@@ -1,6 +1,8 @@
 """Races with one winner: consent and the claim, first messages, locks, deadlocks, and clocks that disagree."""
 
+import random
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -27,33 +29,35 @@ def opt_out(owner, address):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_opt_out_that_commits_before_the_claim_lets_nothing_go_in_a_thousand_trials():
-    owner = world.business()
+    """Each trial is a race: the claim comes the moment the opt-out has committed, or while it is on its way."""
+    owner, chance = world.business(), random.Random(1)
     clients = [world.client(owner) for _ in range(1000)]
-    texts = {world.text(owner, one): one.phone for one in clients}
-    committed: set[str] = set()
-    claimed: list[tuple[int, set[str]]] = []
-    done = threading.Event()
+    texts = [world.text(owner, one) for one in clients]
+    together, committed = threading.Barrier(2), [threading.Event() for _ in clients]
 
-    def claims() -> None:
+    def stops() -> None:
         try:
-            while not done.is_set():
-                before = set(committed)
-                claimed.extend((one.message_id, before) for one in world.claim(room=2))
+            for trial, one in enumerate(clients):
+                together.wait(30)
+                time.sleep(chance.random() * 0.006 if trial % 2 else 0)
+                opt_out(owner, one.phone)
+                committed[trial].set()
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=claims) for _ in range(2)]
-    [one.start() for one in threads]
-    for one in reversed(clients):
-        opt_out(owner, one.phone)
-        committed.add(one.phone)
-    done.set()
-    [one.join() for one in threads]
-    claimed += [(one.message_id, set(committed)) for one in world.claim(room=1000)]
-    late = [message for message, before in claimed if texts[message] in before]
+    other = threading.Thread(target=stops)
+    other.start()
+    late, sent = [], set()
+    for trial in range(1000):
+        together.wait(30)
+        before = committed[trial].is_set() if trial % 2 else committed[trial].wait(30)
+        claims = {one.message_id for one in world.claim(room=1)}
+        assert claims <= {texts[trial]}
+        sent |= claims
+        late += claims if before else ()
+    other.join()
     assert late == []
-    sent = {message for message, _ in claimed}
-    assert 0 < len(sent) < 1000, "the claims never met an opt-out: this test has lost its point"
+    assert 0 < len(sent) <= 500, "the claims never met an opt-out: this test has lost its point"
     assert set(Message.objects.filter(status="blocked").values_list("pk", flat=True)) == set(texts) - sent
 
 
@@ -131,7 +135,7 @@ def test_two_that_lock_each_other_out_are_both_done_in_the_end():
     threads = [threading.Thread(target=work, args=(order,)) for order in (rows, rows[::-1])]
     [one.start() for one in threads]
     [one.join() for one in threads]
-    assert len(tries) == 3, "nobody was locked out: this test has lost its point"
+    assert len(tries) >= 3, "nobody was locked out: this test has lost its point"
     assert set(Client.objects.filter(pk__in=rows).values_list("first_name", "last_name")) == {("first", "last")}
 
 

@@ -13,7 +13,7 @@ from tests.contract import world as contract
 
 CROWD = 100_000
 BOARD, LIST = "/admin/conversations/message/problems/retry/", "/admin/conversations/message/"
-MORE = "No more than 1,000 are looked at once."
+MORE = "No more than 1,000 are looked at at once."
 # What this needs no look at is taken away until the test's transaction is taken back: it would be half a minute's work.
 _COPY = """
 SET CONSTRAINTS ALL IMMEDIATE;

@@ -4,14 +4,20 @@ The rows of docs/faults.md that only real processes can show. The carrier's word
 """
 
 import contextlib
+import http.client
 import signal
 import threading
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
 import redis
 import requests
 
+from sandbox.signing import TwilioSigner
 from tests.journeys.scene import Scene, phone
 from tests.settings import HOME
 from tests.support.processes import Omega, lasting_place, wait_for
@@ -146,6 +152,46 @@ def test_a_web_process_that_dies_over_a_text_in_has_it_once(scene, points, name)
 def heard(scene, number):
     found = "SELECT body FROM conversations_message WHERE from_address = %s AND direction = 'inbound' ORDER BY id"
     return [body for (body,) in rows(scene, found, number)]
+
+
+def test_a_thousand_first_texts_over_fifty_lines_at_once_are_one_client_and_one_conversation(scene):
+    number, lines = phone(), 50
+    calls = [[_signed_text(scene, number, f"{line}-{n}") for n in range(1000 // lines)] for line in range(lines)]
+    start = threading.Barrier(lines)
+
+    def speaks(own):
+        line = http.client.HTTPConnection("127.0.0.1", scene.omega.port, timeout=60)
+        line.connect()
+        start.wait(60)
+        return [_status(line, *call) for call in own]
+
+    with ThreadPoolExecutor(lines) as all_lines:
+        answers = Counter(status for found in all_lines.map(speaks, calls) for status in found)
+    assert answers == {200: 1000}
+    people = "SELECT count(*) FROM accounts_client WHERE phone = %s"
+    threads = "SELECT v.unread_count, v.message_count FROM conversations_conversation v JOIN accounts_client c"
+    assert wait_for(lambda: len(heard(scene, number)) == 1000, 30)  # one that found a lock may come by the spool
+    assert sorted(heard(scene, number)) == sorted(f"{line}-{n}" for line in range(lines) for n in range(1000 // lines))
+    assert rows(scene, people, number) == [(1,)]
+    assert rows(scene, f"{threads} ON c.id = v.client_id WHERE c.phone = %s", number) == [(1000, 1000)]
+
+
+def _signed_text(scene, number, words):
+    """Path, headers and form of a text that Twilio tells of."""
+    path, sid = "/omega/twilio/sms/reply", f"SM{uuid.uuid4().hex}"
+    form = {"MessageSid": sid, "SmsSid": sid, "AccountSid": scene.omega.environment["TWILIO_ACCOUNT_SID"],
+            "From": number, "To": scene.sender, "Body": words, "NumMedia": "0", "NumSegments": "1"}  # fmt: skip
+    signer = TwilioSigner(scene.omega.environment["TWILIO_AUTH_TOKEN"])
+    signature = signer.sign(scene.omega.environment["PUBLIC_BASE_URL"] + path, form.items())
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+    return path, kind, urlencode(form)
+
+
+def _status(line, path, headers, form):
+    line.request("POST", path, form, headers)
+    answer = line.getresponse()
+    answer.read()
+    return answer.status
 
 
 def test_a_single_message_does_not_stand_behind_another_businesss_twenty_thousand(scene):

@@ -245,6 +245,14 @@ def test_the_body_may_be_as_large_as_the_limit_and_no_larger(settings):
     assert post_events(many[:120]).status == 200
 
 
+def test_an_event_of_ten_megabytes_is_kept_and_counts():
+    mail = a_mail(a_studio())
+    large = "x" * (10 * 1000 * 1000)
+    assert post_events([event(mail, "delivered", response=large), event(mail, "open")]).body["new"] == 2
+    assert row(mail).status == "read"
+    assert max(len(one.payload) for one in WebhookEvent.objects.all()) > len(large)
+
+
 @pytest.mark.parametrize("provider", ["nobody", "amazon_ses", "ses", "smtp", "SendGrid", "twilio", "%00", "é"])
 def test_an_unknown_provider_is_404(provider):
     assert_error(post_events([], path=f"/email/webhook/{provider}"), 404, "not_found")

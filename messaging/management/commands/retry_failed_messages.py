@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from accounts.models import Business, Channel
 from messaging.services import retrying
 
-MOST = 1000
+MOST = retrying.MOST_AT_ONCE
 _DURATION = re.compile(r"^(\d{1,6})([smhdw])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _REASONS = {
@@ -41,7 +41,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = wanted_of(options)
-        self._print(retrying.retry_failed(wanted), dry_run=wanted.dry_run)
+        answer = retrying.retry_failed(wanted)
+        self._print(answer, dry_run=wanted.dry_run)
+        if answer.matched == wanted.limit:
+            self.stdout.write(f"No more than {wanted.limit} are looked at (--limit): there may be more; run it again.")
 
     def _print(self, answer: retrying.Retried, *, dry_run: bool) -> None:
         self.stdout.write(f"{'matched':<10}{answer.matched:>6}")
