@@ -8,6 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 OMEGA_HOME ?= .omega
 ARGS ?=
+# How the whole suite runs: by two, file by file, each with servers of its own.
+WHOLE := -n 2 --dist loadfile
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -29,7 +31,7 @@ run: .venv/.runtime ## start all of omega with its services and a sandbox carrie
 	@exec $(BIN)/python -m tools.run
 
 test: .venv/.dev ## run every test
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),$(WHOLE))
 
 fuzz: .venv/.dev ## send requests that nobody would write, for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} exec $(BIN)/python -m pytest tests/fuzz --timeout=0 $(ARGS)
@@ -67,8 +69,8 @@ pages: .venv/.dev ## weigh the admin's pages, and see whether they move while th
 clean: ## stop what runs and remove all that is not source (the demo's data too)
 	@if [ -x $(BIN)/python ] && [ -e .venv/.runtime -o -d "$(OMEGA_HOME)" ]; then \
 		$(BIN)/python -m tools.run stop && \
-		$(BIN)/python -m omega_project.lib.embedded erase "$(OMEGA_HOME)/test" && \
-		$(BIN)/python -m omega_project.lib.embedded erase "$(OMEGA_HOME)"; fi
+		for home in test/gw0 test/gw1 test .; do \
+			$(BIN)/python -m omega_project.lib.embedded erase "$(OMEGA_HOME)/$$home" || exit 1; done; fi
 	rm -rf "$(OMEGA_HOME)" .venv staticfiles media bench-results node_modules .hypothesis
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

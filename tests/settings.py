@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# Each of xdist's workers has servers and a folder of its own.
 HOME = Path(os.environ.get("OMEGA_HOME") or ROOT / ".omega").resolve() / "test"
+HOME = HOME / os.environ["PYTEST_XDIST_WORKER"] if "PYTEST_XDIST_WORKER" in os.environ else HOME
 
 os.environ.update(
     OMEGA_HOME=str(HOME),
