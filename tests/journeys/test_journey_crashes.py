@@ -29,7 +29,8 @@ def test_workers_killed_in_the_middle_of_200_sends_lose_and_double_nothing(scene
     scene.until(lambda: len(scene.ledger()) > 5, 10, every=0.02)
     scene.omega.kill("worker-1")
     # Accepted at once and answered late: the worker dies between the carrier's yes and our own commit.
-    scene.faults(twilio={"mode": "slow", "slow_ms": 400})
+    # What became of it is told when its lease has run out, so that nothing but asking tells it before.
+    scene.faults(twilio={"mode": "slow", "slow_ms": 2000}, callbacks={"delay_ms": 15_000})
     seen = len(scene.ledger())
     sent += [scene.send(phone(), f"crash {n}") for n in range(100, 200)]
     scene.until(lambda: len(scene.ledger()) > seen + 20, 10, every=0.02)

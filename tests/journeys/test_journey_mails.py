@@ -147,8 +147,8 @@ def test_a_mail_in_trouble_holds_no_text_back(scene):
     scene.faults(sendgrid={"mode": "timeout", "to": [from_both]})
     mail = scene.mail(from_both)
     text = scene.send("+12135550177", "a text")
-    assert scene.end_of(text, 5) == "delivered"
-    assert scene.status(mail) in {"sending", "unknown"}
+    assert scene.end_of(text) == "delivered"
+    assert scene.was_not_held_back(text, mail)
 
 
 def test_an_outcome_that_nobody_knows_twice_stays_for_a_person(scene):
@@ -169,7 +169,7 @@ def test_an_outcome_that_nobody_knows_twice_stays_for_a_person(scene):
 
 def test_nothing_leaves_after_an_unsubscribe_though_it_was_queued_before(scene):
     address = mailbox()
-    scene.faults(sendgrid={"latency_ms": 100})
+    scene.faults(sendgrid={"latency_ms": 400})
     first = scene.mail(address, "number 0", priority="bulk", scheduled_at="2020-01-01T00:00:00Z")
     scene.until(lambda: scene.status(first) in {"sent", "delivered", "scheduled"})
     if scene.status(first) == "scheduled":
