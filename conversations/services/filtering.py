@@ -26,12 +26,12 @@ _FILTERS = (
     "status", "assigned_to", "channel", "unread", "location_id", "label", "client_id", "updated_after",
     "updated_before",
 )  # fmt: skip
-# So many conversations that changed are looked up first, and of so many messages each is asked for a word.
-_FEW, _RECENT = 2000, 100
-_CHANGED = """
-SELECT id FROM conversations_conversation
-WHERE business_id = %(business)s::bigint AND updated_at > %(after)s::timestamptz LIMIT %(most)s::int
-"""
+# So many conversations that changed are sorted as they are found.
+_FEW = 2000
+# So many messages of each conversation are asked for a word, so many more of a long one, and so many are many.
+_RECENT, _FURTHER, _MANY = 100, 300, 1000
+_CHANGED = "conversations_conversation WHERE business_id = %(business)s::bigint AND updated_at > %(after)s::timestamptz"
+_HOW_MANY = f"SELECT count(*) AS n FROM (SELECT FROM {_CHANGED} LIMIT %(most)s::int) changed"  # noqa: S608
 _MARK = "(SELECT r.read_at FROM conversations_messageread r WHERE r.message_id = m.id)"
 _UNREAD = f"""m.id = ANY(ARRAY(
     SELECT m.id FROM conversations_message m
@@ -40,14 +40,23 @@ _UNREAD = f"""m.id = ANY(ARRAY(
 _SEARCHED, _SEARCHED_ALL = "search @@ %(words)s::text::tsquery", "search @@ (SELECT %(words)s::text::tsquery)"
 # OFFSET 0 keeps it a look-up for each row: it could be planned as one hash over every client there is.
 _CLIENT_OF_ROW = "EXISTS (SELECT 1 FROM accounts_client c WHERE c.id = v.client_id AND {clients} OFFSET 0)"
-# A long conversation's newest messages are asked one by one; all of it only by the index of the words.
-_THREAD_OF_ROW = f"""EXISTS (
-    SELECT 1 FROM (SELECT t.search FROM conversations_message t WHERE t.conversation_id = v.id
-                   ORDER BY t.created_at DESC, t.id DESC LIMIT {_RECENT}) t WHERE t.{_SEARCHED}
-) OR v.message_count > {_RECENT} AND v.id = ANY(ARRAY(
+# Of every conversation the newest messages are asked one by one. Of a long one the rest is found by the index of the
+# words, where few messages have them; where many do, some more of it is asked first: the index would find all of them.
+_NEWEST_OF = """EXISTS (SELECT 1 FROM (
+    SELECT t.search FROM conversations_message t WHERE t.conversation_id = v.id
+    ORDER BY t.created_at DESC, t.id DESC OFFSET {past} LIMIT {most}) t WHERE t.{searched})"""
+_BY_INDEX = """v.id = ANY(ARRAY(
     SELECT DISTINCT t.conversation_id FROM conversations_message t
-    WHERE t.business_id = %(business)s::bigint AND t.{_SEARCHED_ALL}
-      AND t.conversation_id + 0 = ANY(ARRAY(SELECT n.id FROM near n WHERE n.message_count > {_RECENT}))))"""  # noqa: S608
+    WHERE t.business_id = %(business)s::bigint AND t.{searched}
+      AND t.conversation_id + 0 = ANY(ARRAY(SELECT n.id FROM near n WHERE n.message_count > {most}))))"""
+_MANY_HAVE_IT = f"""(SELECT count(*) FROM (
+    SELECT FROM conversations_message t WHERE t.{_SEARCHED_ALL} LIMIT {_MANY}) few) = {_MANY}"""  # noqa: S608
+_THREAD_OF_ROW = f"""{_NEWEST_OF.format(past=0, most=_RECENT, searched=_SEARCHED)}
+OR v.message_count > {_RECENT} AND CASE
+    WHEN NOT {_MANY_HAVE_IT} THEN {_BY_INDEX.format(most=_RECENT, searched=_SEARCHED_ALL)}
+    WHEN {_NEWEST_OF.format(past=_RECENT, most=_FURTHER, searched=_SEARCHED)} THEN true
+    ELSE v.message_count > {_RECENT + _FURTHER}
+        AND {_BY_INDEX.format(most=_RECENT + _FURTHER, searched=_SEARCHED_ALL)} END"""
 _IDS = """SELECT w.id FROM accounts_client c CROSS JOIN LATERAL (
     SELECT one.id FROM conversations_conversation one WHERE one.client_id = c.id OFFSET 0) w
     WHERE c.business_id = %(business)s::bigint AND {clients} {threads}"""
@@ -93,17 +102,17 @@ def _is_planned_once(given: Any) -> bool:
 
 def _statuses(narrowing: Narrowing, wanted: list[str]) -> None:
     if len(wanted) == 1:
-        narrowing.add("v.status = %(status)s::text", status=wanted[0])
+        # One of four words, so it can stand here: where nearly all have the same one, a plan for any would walk them.
+        narrowing.add(f"v.status = '{Conversation.Status(wanted[0]).value}'")
     elif len(wanted) < len(Conversation.Status):
         narrowing.add("v.status = ANY(%(status)s::text[])", status=wanted)
 
 
 def _changed(narrowing: Narrowing, after: datetime | None, before: datetime | None) -> None:
     _between(narrowing, "v.updated_at", after, before)
-    if after is not None:
-        few = sql.rows(_CHANGED, narrowing.params | {"most": _FEW + 1})
-        if len(few) <= _FEW:
-            narrowing.add("v.id = ANY(%(changed)s::bigint[])", changed=[row["id"] for row in few])
+    if after is not None and sql.rows(_HOW_MANY, narrowing.params | {"most": _FEW + 1})[0]["n"] <= _FEW:
+        # OFFSET 0 has them looked up by the time of their change: else the inbox could be walked in search of them.
+        narrowing.few = f"(SELECT * FROM {_CHANGED} OFFSET 0) v"  # noqa: S608
     if before is not None:
         # It changes with its making and its last message: where a walk in the inbox's order begins or ends.
         narrowing.add("v.last_message_at < %(before)s::timestamptz AND v.created_at < %(before)s::timestamptz")

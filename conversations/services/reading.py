@@ -21,9 +21,7 @@ CASE WHEN m.media_count > 0 THEN (
     FROM conversations_attachment a WHERE a.message_id = m.id
 ) END AS media
 """
-# A search looks at four times a page's rows first, in the list's order; where these fill an eighth of the page, at
-# twenty times. A word that many have is found there. For any other one everything is looked at, by the words' index.
-_NEAR, _NEARLY = (4, 20), 8
+_NEARLY = 8
 _CONVERSATIONS = """
 SELECT v.id, v.business_id, v.client_id, v.location_id, v.status, v.unread_count, v.channels, v.labels, v.snoozed_until,
     v.first_response_at, v.created_at, v.updated_at, v.closed_at, v.last_message_at, v.assigned_to_id,
@@ -65,6 +63,8 @@ class Narrowing:
     where: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     words: Words | None = None
+    # In place of the list's table, with its alias: a few rows that hold all that is asked for.
+    few: str = ""
     # Conditions whose values differ widely in how many rows they leave: the statement is planned for them each time.
     plan_anew: bool = False
 
@@ -127,12 +127,18 @@ def timeline_order(*, descending: bool = True) -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list's table with its alias, the columns that its page and its search need, and the SELECT of the answer."""
+    """A list's table with its alias, the columns that its page and its search need, and the SELECT of the answer.
+
+    A search looks at so many times a page's rows first as `near` begins with, in the list's order; where these fill an
+    eighth of the page, at as many as can be expected to fill it. A word that many have is found there. For any other
+    one everything is looked at, by the words' index. To ask a conversation takes a hundred times as long as a client.
+    """
 
     table: str
     columns: str
     searched: str
     answer: str
+    near: tuple[int, ...] = (4, 20)
 
 
 CONVERSATIONS = Source("conversations_conversation v", "v.*", "v.*", _CONVERSATIONS)
@@ -153,13 +159,21 @@ def page_rows(
     words = narrowing.words
     if words is None:
         return ask.rows(ask.straight())
-    for most in (times * limit for times in _NEAR):
-        near = ask.rows(ask.near(words, most), ", (SELECT count(*) FROM near) AS seen")
-        if len(near) == limit or (near and near[0]["seen"] < most):
+    times: int | None = source.near[0]
+    while times:
+        near = ask.rows(ask.near(words, times * limit), ", (SELECT count(*) FROM near) AS seen")
+        if len(near) == limit or (near and near[0]["seen"] < times * limit):
             return near
-        if _NEARLY * len(near) < limit:
-            break
+        times = _further(source, times, len(near), limit)
     return ask.rows(ask.everywhere(words), plan_anew=True)
+
+
+def _further(source: Source, times: int, found: int, limit: int) -> int | None:
+    """At how many times the page's rows to look next, having found so many; None: at everything."""
+    further = [more for more in source.near if more > times]
+    if not further or _NEARLY * found < limit:
+        return None
+    return next((more for more in further if found * more >= limit * times), further[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +195,8 @@ class _Asking:
         order = self.order
         key = f", {order.expression} AS {order.name}" if order.expression and limit else ""
         where = " AND ".join([*self.narrowing.where, *([also] if also else [])])
-        chosen = f"SELECT {columns}{key} FROM {self.source.table} WHERE {where}"  # noqa: S608  parts of our own
+        table = self.narrowing.few or self.source.table
+        chosen = f"SELECT {columns}{key} FROM {table} WHERE {where}"  # noqa: S608  parts of our own
         return f"{chosen} ORDER BY {order.clause(self.cursor)} LIMIT {limit}" if limit else chosen
 
     def _few(self, rows: str, condition: str = "true") -> str:
@@ -225,7 +240,7 @@ def conversation_rows(
 def count_rows(source: Source, narrowing: Narrowing) -> int:
     """How many rows there are under these conditions; asked for only by `include_total`."""
     where = " AND ".join(narrowing.where)
-    statement = f"SELECT count(*) AS n FROM {source.table} WHERE {where}"  # noqa: S608  parts of our own
+    statement = f"SELECT count(*) AS n FROM {narrowing.few or source.table} WHERE {where}"  # noqa: S608  parts of our own
     if narrowing.words is not None:
         statement += f" AND {narrowing.words.of_all}"
     return int(sql.rows(statement, narrowing.params, plan_anew=True)[0]["n"])

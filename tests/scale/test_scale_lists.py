@@ -17,6 +17,7 @@ OF_CLIENTS = [
     *(("location_id", one) for one in ("1", "5", "77")),
     *(("has_conversation", one) for one in ("true", "false")),
     *(("consent", f"sms:{one}") for one in ("opted_out", "unknown", "opted_in")),
+    *(("consent", f"email:{one}") for one in ("opted_out", "unknown")),  # everybody's is unknown
 ]
 OF_MESSAGES = [
     *(("channel", one) for one in ("sms", "email", "voice", "note", "activity")),

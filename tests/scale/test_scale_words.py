@@ -1,7 +1,8 @@
 """Words at a million messages: found by their index, all of them, and no table is read for what is rare or was common.
 
 `dragonfruit` is in ten messages, `scarf` in one of fifty, `massage` in one of eight, and `eclipse` in thirty thousand
-that are all old; `Ottoline` is ten thousand of the oldest clients.
+that are all old; `locker` is in one of fifty, and of the long conversations in one message far back; `Ottoline` is ten
+thousand of the oldest clients.
 """
 
 import pytest
@@ -58,6 +59,10 @@ def test_words_are_looked_for_by_their_index(town, word, sort):
     if word == "dragonfruit":
         assert "message_search" in readings[-1].indexes
         assert_walks(readings, rows=6_000, pages=7_000)
+
+
+def test_a_word_of_many_is_not_looked_for_in_all_messages_for_the_sake_of_a_few_long_conversations(town):
+    assert_walks(town.readings(LIST, {"q": "locker"}), rows=25_000, pages=4_000)
 
 
 @pytest.mark.parametrize("word", ["Ana", "an", "Ottoline", "mail.example", "2012345", "nixnix", "Ana Ruiz1"])

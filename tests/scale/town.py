@@ -13,6 +13,8 @@ CLIENTS, MESSAGES, NEIGHBOURS = 110_000, 1_000_000, 10_000
 UNREAD = 998_000
 # A conversation of 50,000 messages, one of 10,000, and one of nine or ten as most are.
 GIANT, LONG, PLAIN = 50_000, 60_000, 70_001
+# The two hundredth newest message of the two long ones.
+LOCKERS = "996000, 980001"
 
 _PEOPLE = f"""
 INSERT INTO accounts_business (id, name, timezone, country, status, quiet_from, quiet_until, settings, created_at,
@@ -49,6 +51,7 @@ SELECT n, n, CASE WHEN n <= {MESSAGES} THEN 1 ELSE 2 END, thread, thread, channe
     CASE WHEN n % 100000 = 12345 THEN 'Is there dragonfruit in the smoothie?'
         WHEN n <= 60000 AND n % 2 = 0 THEN 'We close early for the eclipse.'
         WHEN n % 50 = 6 THEN 'I think I left my scarf in the changing room.'
+        WHEN n % 50 = 8 OR n IN ({LOCKERS}) THEN 'Which locker is mine?'
         ELSE (ARRAY['Hi, can I book a massage for Tuesday?', 'Could I move my facial to Friday? Sorry!',
             'Thanks, see you on Monday at noon', 'Is there parking near the studio?',
             'Your reformer class is confirmed. Reply C to change it.',
