@@ -41,3 +41,16 @@ class CookieScheme(OpenApiAuthenticationExtension):
             "name": "omega_session",
             "description": "As the bearer token; unsafe methods also need the header X-CSRFToken.",
         }
+
+
+class TicketScheme(OpenApiAuthenticationExtension):
+    """No way to call that a caller chooses: the parameter `ticket` says what it is."""
+
+    target_class = "accounts.tickets.TicketAuthentication"
+    name: str | list[str] = []
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return []
+
+    def get_security_definition(self, auto_schema: Any) -> list[Any]:
+        return []

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations import change_views, merges, people, staff, thread_views, views
+from conversations import change_views, event_views, merges, people, staff, thread_views, views
 
 CLIENT = "businesses/<str:business_id>/clients/<str:client_id>"
 THREAD = f"{CLIENT}/conversations/<str:conversation_id>"
@@ -29,6 +29,6 @@ urlpatterns = [
     path("businesses/<str:business_id>/staffs", staff.Staffs.as_view({"get": "list"})),
     path("businesses/<str:business_id>/staffs/<str:staff_id>", staff.Staffs.as_view({"get": "retrieve"})),
     path("businesses/<str:business_id>/changes", change_views.Changes.as_view({"get": "list"})),
-    path("businesses/<str:business_id>/events", change_views.Changes.as_view({"get": "stream"})),
+    path("businesses/<str:business_id>/events", event_views.Events.as_view({"get": "stream"})),
     path("media/<str:token>", views.media, name="media"),
 ]

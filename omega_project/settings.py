@@ -315,10 +315,13 @@ UNFOLD = {
     },
 }
 
-# Where the windows of the inbox hear what happens: empty where a proxy leads /admin/inbox/live/ to that process.
+# Where connections are held that hear what happens: empty where a proxy leads /admin/inbox/live/ and …/events there.
 LIVE_BASE_URL = env.str("LIVE_BASE_URL", default="").rstrip("/")
 if LIVE_BASE_URL and not urlsplit(LIVE_BASE_URL).netloc:
     raise ImproperlyConfigured("LIVE_BASE_URL must be a scheme and a host, such as https://live.example.com, or empty.")
+EVENT_STREAMS_PER_KEY = env.int("EVENT_STREAMS_PER_KEY", default=500)
+if EVENT_STREAMS_PER_KEY < 1:
+    raise ImproperlyConfigured("EVENT_STREAMS_PER_KEY must be 1 or more.")
 
 # Notifications to staff. Under DEBUG they are written to the worker's log unless EMAIL_URL names a server.
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,16 @@ JOIN accounts_apikey k ON k.id = t.api_key_id
 LEFT JOIN accounts_staff s ON s.id = t.staff_id
 WHERE t.token_hash = %(hash)s AND t.revoked_at IS NULL AND t.expires_at > now() AND k.revoked_at IS NULL
     AND (k.expires_at IS NULL OR k.expires_at > now()) AND (s.id IS NULL OR s.is_active)
+"""
+
+# Of these keys, each alone or with a token that was made by it, those that are good now.
+_GOOD = """
+SELECT w.key, w.token FROM unnest(%(keys)s::bigint[], %(tokens)s::bigint[]) AS w(key, token)
+JOIN accounts_apikey k ON k.id = w.key AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+WHERE w.token IS NULL OR EXISTS (
+    SELECT 1 FROM accounts_accesstoken t LEFT JOIN accounts_staff s ON s.id = t.staff_id
+    WHERE t.id = w.token AND t.api_key_id = k.id AND t.revoked_at IS NULL AND t.expires_at > now()
+      AND (s.id IS NULL OR s.is_active))
 """
 
 
@@ -90,3 +101,10 @@ def find_token(given: str) -> dict[str, Any] | None:
 def find_api_key(given: str) -> dict[str, Any] | None:
     """The living key for what a caller sent: looked up by its digest, so no comparison leaks time."""
     return sql.row(_FIND, {"hash": _hash(given)})
+
+
+def still_good(asked: Iterable[tuple[int, int | None]]) -> set[tuple[int, int | None]]:
+    """Of these ids of keys, each with that of its token or None, those that would be let in now: one query for all."""
+    pairs = list(asked)
+    params = {"keys": [key for key, _ in pairs], "tokens": [token for _, token in pairs]}
+    return {(row["key"], row["token"]) for row in sql.rows(_GOOD, params)}

@@ -7,13 +7,9 @@ It only reads; what a window then shows it fetches from the web, where permissio
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from io import BytesIO
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import redis.asyncio
 import structlog
@@ -21,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django_otp.middleware import OTPMiddleware
 from redis.exceptions import RedisError
@@ -30,6 +26,7 @@ from accounts.admin_door import let_in
 from conversations.services import changes, presence
 from messaging.console.news_stream import MOST_LINES, RETRY_MS, backlog, event, place_of, told
 from messaging.console.rooms import VIEW, number
+from omega_project.lib.asgi import Asking, Headers, Receive, Scope, Send, for_pages_of_ours
 from omega_project.lib.reach import reach_of
 
 log = structlog.get_logger(__name__)
@@ -39,10 +36,6 @@ MOST_WINDOWS, MOST_OF_ONE = 2000, 30
 # A window that takes nothing is let go; its browser comes back and goes on from its place.
 _MOST_WAITING = 256
 _BEAT = b": here\n\n"
-T = TypeVar("T")
-Scope = MutableMapping[str, Any]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @dataclass(eq=False, slots=True)
@@ -86,8 +79,8 @@ class Hub:
         self.windows: dict[int, set[Window]] = defaultdict(set)
         self.positions: dict[int, int] = {}
         # A thread each with a connection of its own: a look for news never waits behind a crowd that logs in.
-        self._reading = ThreadPoolExecutor(1, "live-news")
-        self._asking = ThreadPoolExecutor(2, "live-doors")
+        self._reading = Asking(1, "live-news")
+        self.ask = Asking(2, "live-doors")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -99,10 +92,6 @@ class Hub:
 
     def count(self, login: int | None = None) -> int:
         return sum(1 for some in self.windows.values() for one in some if login in {None, one.login})
-
-    async def ask(self, work: Callable[..., T], *args: Any) -> T:
-        """Run what asks the database in one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._asking, partial(_guarded, work, *args))
 
     async def join(self, window: Window) -> None:
         """Let a window in, and tell it what it missed."""
@@ -133,8 +122,7 @@ class Hub:
         await asyncio.sleep(TICK_SECONDS)
         if not self.positions:
             return
-        look = partial(_guarded, _look, dict(self.positions))
-        found = await asyncio.get_running_loop().run_in_executor(self._reading, look)
+        found = await self._reading(_look, dict(self.positions))
         for business_id, (lines, position) in found.items():
             if business_id not in self.positions:
                 continue
@@ -193,15 +181,6 @@ def _look(positions: dict[int, int]) -> dict[int, tuple[list[changes.Line] | Non
     return found
 
 
-def _guarded(work: Callable[..., T], *args: Any) -> T:
-    """Run `work`; a connection that the database has cut is made anew next time."""
-    try:
-        return work(*args)
-    except (DatabaseError, InterfaceError):
-        connection.close()
-        raise
-
-
 def _let_in(scope: Scope) -> Window | int:
     """A window for a person who may see the inbox that they ask for; else the status of the refusal."""
     made: list[Window | int] = []
@@ -243,7 +222,7 @@ class Live:
             await self._listen(scope, receive, send)
 
     async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed = _allowed(scope)
+        allowed = for_pages_of_ours(scope)
         if allowed is None:
             return await _answer(send, 403)
         try:
@@ -256,7 +235,7 @@ class Live:
         except (DatabaseError, InterfaceError):
             return await _answer(send, 503, headers=allowed)
 
-    async def _hold(self, window: Window, receive: Receive, send: Send, allowed: list[tuple[bytes, bytes]]) -> None:
+    async def _hold(self, window: Window, receive: Receive, send: Send, allowed: Headers) -> None:
         """Tell the window everything until its browser, its session or its patience ends."""
         gone = asyncio.create_task(_until_gone(window, receive))
         try:
@@ -287,20 +266,7 @@ _STREAM = [
 ]
 
 
-def _allowed(scope: Scope) -> list[tuple[bytes, bytes]] | None:
-    """The headers that let the page hear us from another port of its host; None for a page that is not ours."""
-    headers = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin:
-        return []
-    host = headers.get(b"host", b"").decode("latin-1").rpartition(":")[0]
-    is_demo = settings.DEBUG and urlsplit(origin).hostname == host
-    if origin != settings.PUBLIC_BASE_URL and not is_demo:
-        return None
-    return [(b"access-control-allow-origin", origin.encode()), (b"access-control-allow-credentials", b"true")]
-
-
-async def _answer(send: Send, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(send: Send, status: int, body: bytes = b"", headers: Headers | None = None) -> None:
     kind = (b"content-type", b"text/plain; charset=utf-8")
     await send({"type": "http.response.start", "status": status, "headers": [kind, *(headers or [])]})
     await send({"type": "http.response.body", "body": body})
