@@ -11,18 +11,23 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from accounts.proofs import asked_again
 from accounts.roles import reach_of_user
 from accounts.services import two_factor
+from accounts.services.logged_in import BEGAN, FROM, SEEN
 from omega_project.lib import reach
+from omega_project.lib.clean import storable
+from omega_project.lib.network import address_of
 
 ADMIN, QUEUES = "/admin/", "/django-rq/"
 # What somebody may open who gave the password and no code yet.
-_BEFORE_THE_CODE = frozenset({"two_factor", "login", "logout", "jsi18n"})
+_BEFORE_THE_CODE = frozenset({"two_factor", "prove", "login", "logout", "jsi18n"})
 # Pages ask for news by themselves every few seconds: that is nobody at work.
 _LIVE = "inbox_live"
 _ASKED_BY_ITSELF = frozenset({"conversations_conversation_entries", "inbox_news", "inbox_side", "inbox_here", _LIVE})
-_BEGAN, _SEEN = "omega_began", "omega_seen"
 _WRITTEN_EVERY = 60.0
+# So much of a browser's name is kept with its log-in.
+_AGENT = 200
 
 
 class AdminDoor:
@@ -45,6 +50,8 @@ class AdminDoor:
         if name not in _BEFORE_THE_CODE and wants_code(request.user):
             asked = "" if request.path_info == ADMIN else "?" + urlencode({"next": request.get_full_path()})
             return HttpResponseRedirect(reverse("admin:two_factor") + asked)
+        if again := asked_again(request):
+            return again
         request.reach = reach_of_user(request.user)  # type: ignore[attr-defined]
         reach.enter(reach.reach_of(request))
         if request.path_info.startswith(QUEUES) and not request.user.has_perm("django_rq.view_dashboard"):
@@ -55,11 +62,14 @@ class AdminDoor:
 def session_is_over(request: HttpRequest, page: str | None) -> bool:
     """Whether nobody did anything for ADMIN_IDLE_MINUTES, or the log-in is ADMIN_SESSION_HOURS ago."""
     now, session = time.time(), request.session
-    began, seen = session.setdefault(_BEGAN, now), session.setdefault(_SEEN, now)
+    began, seen = session.setdefault(BEGAN, now), session.setdefault(SEEN, now)
+    if FROM not in session:
+        agent = storable(request.headers.get("User-Agent", ""))[:_AGENT]
+        session[FROM] = {"address": address_of(request), "agent": agent}
     if now - began > settings.ADMIN_SESSION_HOURS * 3600 or now - seen > settings.ADMIN_IDLE_MINUTES * 60:
         return True
     if now - seen > _WRITTEN_EVERY and page not in _ASKED_BY_ITSELF:
-        session[_SEEN] = now
+        session[SEEN] = now
     return False
 
 

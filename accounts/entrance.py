@@ -1,5 +1,6 @@
 """The admin's entrance: log-in with a limit to guessing, and the pages of the second factor."""
 
+from dataclasses import asdict
 from typing import Any
 
 import django_otp
@@ -12,16 +13,21 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
 
-from accounts.services import guarding, two_factor
+from accounts import proofs
+from accounts.services import guarding, logged_in, two_factor
+from omega_project.lib.admin import moment, tell
 from omega_project.lib.audit import touch
 from omega_project.lib.clean import storable
 from omega_project.lib.network import address_of
 
 log = structlog.get_logger(__name__)
+_NOT_THEIRS = "This password is not right."
 _WRONG = "This code is not right, or was used already. Wait for the next one and type that."
 
 
@@ -59,6 +65,48 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if device is None:
         return _enrolment(request)
     return _settings(request) if user.is_verified() else _challenge(request, device)
+
+
+@never_cache
+@csrf_protect
+def prove(request: HttpRequest) -> HttpResponse:
+    """Ask again who this is, before a sensitive deed: by a code where there is an authenticator, else by password."""
+    user: Any = request.user
+    if not (user.is_authenticated and user.is_active and user.is_staff):
+        return HttpResponseRedirect(reverse("admin:login"))
+    device, error = two_factor.authenticator_of(user.pk), ""
+    if device is not None and not user.is_verified():
+        return HttpResponseRedirect(reverse("admin:two_factor"))
+    if request.method == "POST":
+        error = _tried(request, lambda code: two_factor.accepts(device, code)) if device else _tried_password(request)
+        if not error:
+            touch(request, "proved again")
+            proofs.note_proof(request)
+            return HttpResponseRedirect(_next(request))
+    return _page(request, "prove" if device else "password", error)
+
+
+@never_cache
+@csrf_protect
+def log_ins(request: HttpRequest) -> HttpResponse:
+    """Where one is logged in; one log-in, or all others, ended."""
+    user: Any = request.user
+    if not (user.is_active and user.is_staff):
+        return HttpResponseRedirect(reverse("admin:login"))
+    key = request.session.session_key
+    if request.method == "POST":
+        name = request.POST.get("end", "")
+        count = logged_in.end_log_ins(user_id=user.pk, but_key=key, name=None if name == "others" else name)
+        touch(request, f"log-ins ended: {count}")
+        said = ngettext("{count} log-in is ended.", "{count} log-ins are ended.", count)
+        tell(request, [said.format(count=count)])
+        return HttpResponseRedirect(reverse("admin:log_ins"))
+    rows = [
+        {**asdict(one), "began": moment(one.began_at), "seen": moment(one.seen_at)}
+        for one in logged_in.log_ins_of(user_id=user.pk, this_key=key)
+    ]
+    context = {**admin.site.each_context(request), "title": _("Where you are logged in"), "log_ins": rows}
+    return TemplateResponse(request, "admin/omega_lib/log_ins.html", context)
 
 
 def _challenge(request: HttpRequest, device: Any) -> HttpResponse:
@@ -120,9 +168,24 @@ def _tried(request: HttpRequest, check: Any) -> str:
     return ""
 
 
+def _tried_password(request: HttpRequest) -> str:
+    """As `_tried`, for the person's password; its tries are those of a log-in."""
+    user: Any = request.user
+    name, address = user.get_username(), address_of(request)
+    try:
+        refuse_guessing(name, address)
+    except ValidationError as refused:
+        return str(refused.messages[0])
+    if not user.check_password(request.POST.get("password", "")[:4096]):
+        touch(request, "password refused")
+        return _NOT_THEIRS
+    guarding.give_back(name=name, address=address)
+    return ""
+
+
 def _let_in(request: HttpRequest, device: Any) -> None:
     """The session knows of the second factor, under a new key: one from before is worth nothing."""
-    request.session.cycle_key()
+    proofs.note_proof(request)
     django_otp.login(request, device)
 
 
@@ -133,6 +196,7 @@ def _next(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, step: str, error: str = "", **more: Any) -> HttpResponse:
-    context = {**admin.site.each_context(request), "title": "Two-factor log-in", "step": step, "error": error}
+    title = _("Say once more who you are") if step in {"prove", "password"} else "Two-factor log-in"
+    context = {**admin.site.each_context(request), "title": title, "step": step, "error": error}
     context |= {"next": request.GET.get("next", ""), **more}
     return TemplateResponse(request, "admin/omega_lib/two_factor.html", context)

@@ -26,8 +26,8 @@ from omega_project.lib.reach import reach_of
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # What changes nobody's data but the person's own.
 _OWN = frozenset({
-    "two_factor", "login", "logout", "password_change", "unmask", "mask_again", "jsi18n", "preferences", "tour_seen",
-    "inbox_here", "inbox_views",
+    "two_factor", "prove", "log_ins", "login", "logout", "password_change", "unmask", "mask_again", "jsi18n",
+    "preferences", "tour_seen", "inbox_here", "inbox_views",
 })  # fmt: skip
 _READS = ("_export", "_preview")  # a POST that only reads: it is masked as a page is
 REFUSAL = "Give a reason first: what is personal is hidden, and this would change somebody's data unseen."

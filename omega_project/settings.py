@@ -224,11 +224,13 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ADMIN_REQUIRE_TWO_FACTOR = env.bool("ADMIN_REQUIRE_TWO_FACTOR", default=not DEBUG)
 ADMIN_IDLE_MINUTES = env.int("ADMIN_IDLE_MINUTES", default=30)
 ADMIN_SESSION_HOURS = env.int("ADMIN_SESSION_HOURS", default=12)
+# For how long a log-in, a code or a password counts as a proof, where keys, rights or an erasure are at stake.
+ADMIN_PROOF_MINUTES = env.int("ADMIN_PROOF_MINUTES", default=15)
 # For how long support sees what is personal of a client or a business, once a reason is given.
 ADMIN_UNMASK_MINUTES = env.int("ADMIN_UNMASK_MINUTES", default=60)
 # How many proxies of ours stand before us: the last so many names in X-Forwarded-For are theirs to say.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0 if DEBUG else 1)
-for _name in ("ADMIN_IDLE_MINUTES", "ADMIN_SESSION_HOURS", "ADMIN_UNMASK_MINUTES"):
+for _name in ("ADMIN_IDLE_MINUTES", "ADMIN_SESSION_HOURS", "ADMIN_PROOF_MINUTES", "ADMIN_UNMASK_MINUTES"):
     if vars()[_name] < 1:
         raise ImproperlyConfigured(f"{_name} must be 1 or more.")
 if TRUSTED_PROXY_COUNT < 0:
@@ -296,6 +298,7 @@ UNFOLD = {
         "navigation": [
             {"title": gettext_lazy("Language and time zone"), "link": reverse_lazy("admin:preferences")},
             {"title": gettext_lazy("Two-factor log-in"), "link": reverse_lazy("admin:two_factor")},
+            {"title": gettext_lazy("Where you are logged in"), "link": reverse_lazy("admin:log_ins")},
         ]
     },
     "COLORS": {

@@ -14,7 +14,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 import conversations.urls
 import messaging.console.urls
 import voice.admin.phone
-from accounts.entrance import second_factor
+from accounts.entrance import log_ins, prove, second_factor
 from accounts.preferences import preferences, tour_seen
 from accounts.reasons import mask_again, unmask
 from omega_project.health import Health
@@ -61,6 +61,8 @@ admin_urls, admin_app, admin_namespace = admin.site.urls
 # Before the admin's own paths, whose last one takes all that is left.
 own_pages = [
     path("two-factor/", second_factor, name="two_factor"),
+    path("prove/", prove, name="prove"),
+    path("log-ins/", log_ins, name="log_ins"),
     path("preferences/", preferences, name="preferences"),
     path("tour/", tour_seen, name="tour_seen"),
     path("reason/", unmask, name="unmask"),
