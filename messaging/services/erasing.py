@@ -5,9 +5,11 @@ message was taken in already, how many there were. Their words, addresses, names
 opt-out stays, by its address alone: a person who said stop is not written to again, whoever they are.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -23,6 +25,7 @@ from messaging.models import Attempt, Consent, ConsentChange, Email, WebhookDeli
 from messaging.services import mail_sources, stored_mail
 from omega_project.lib import sql
 from omega_project.lib.api.errors import Conflict, NotFound
+from omega_project.lib.reach import everything
 
 # Sent after commit with `client_ids`: what apps above keep of a client goes too.
 client_erased = Signal()
@@ -47,6 +50,20 @@ WITH emptied AS (
     SELECT id, was, status, 'erasure', '', clock_timestamp() FROM emptied WHERE was <> status
 )
 SELECT count(*)::int AS n FROM emptied
+"""
+# An event's bytes as text: any byte but the plain ones is written by its number, so that nothing in it can fail.
+_STRAYS = """
+SELECT e.id, e.kind, e.payload FROM messaging_webhookevent e
+WHERE e.message_id IS NULL AND (
+    (e.business_id = %(business)s::bigint
+        AND lower(encode(e.payload, 'escape')) ~ ANY(%(marks)s::text[]))
+    OR (e.business_id IS NULL AND lower(encode(e.payload, 'escape')) ~ ANY(%(alone)s::text[])))
+FOR UPDATE
+"""
+_EMPTY_STRAYS = """
+UPDATE messaging_webhookevent SET payload = '', url = '', headers = '{}', error = '', next_attempt_at = NULL,
+    status = CASE WHEN status IN ('pending', 'failed') THEN 'ignored' ELSE status END
+WHERE id = ANY(%(ids)s::bigint[])
 """
 
 
@@ -81,7 +98,7 @@ def _erase(business_id: int, client_id: int) -> Erased:
     if Message.objects.filter(client_id__in=ids, status=Message.Status.SENDING).exists():
         raise Conflict("A message of this client is being sent at this moment: please try again.", "in_flight")
     consented = _addresses(clients)
-    files = _files(ids)
+    files = _files(ids) + _forget_strays(business_id, ids, consented)
     _forget_records(ids)
     messages = int(sql.rows(_EMPTY_MESSAGES, {"clients": ids})[0]["n"])
     _forget_consent(business_id, ids, consented)
@@ -139,6 +156,27 @@ def _forget_records(ids: list[int]) -> None:
     Notification.objects.filter(conversation__client_id__in=ids).delete()
     WebhookDelivery.objects.filter(client_id__in=ids).delete()
     ClientMerge.objects.filter(Q(kept_id__in=ids) | Q(merged_id__in=ids)).delete()
+
+
+def _forget_strays(business_id: int, ids: list[int], addresses: set[str]) -> list[str]:
+    """Empty events that never came to a message and name one of the addresses; the files that they kept.
+
+    What came for no business at all is emptied too, but where the address is a client's elsewhere: it may be theirs.
+    """
+    others = Client.objects.exclude(pk__in=ids).filter(Q(phone__in=addresses) | Q(email__in=addresses))
+    with everything():
+        elsewhere = {address for row in others.values_list("phone", "email") for address in row}
+    params = {"business": business_id, "marks": _marks(addresses), "alone": _marks(addresses - elsewhere)}
+    found = sql.rows(_STRAYS, params)
+    sql.rows(_EMPTY_STRAYS, {"ids": [row["id"] for row in found]})
+    kept = [row for row in found if row["kind"] == stored_mail.KIND]
+    return [name for row in kept for name in _source_of(bytes(row["payload"]))]
+
+
+def _marks(addresses: set[str]) -> list[str]:
+    """Each address as a payload may write it: plain in JSON, with %-signs in a form; no part of a longer number."""
+    written = {form.lower() for one in addresses for form in (one, quote(one, safe=""))}
+    return [f"(?:^|[^a-z0-9._]|%[0-9a-f]{{2}}){re.escape(one)}(?![0-9a-z])" for one in sorted(written)]
 
 
 def _forget_consent(business_id: int, ids: list[int], addresses: set[str]) -> None:

@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts.models import AdminRole, AuditEntry, Client, ClientAddress
 from conversations.models import Attachment, Message
 from conversations.services import merging
-from messaging.models import Consent, WebhookDelivery
+from messaging.models import Consent, WebhookDelivery, WebhookEvent
+from messaging.services import stored_mail
 from messaging.services.webhook_endpoints import add_endpoint
 from tests.contract.shapes import CLIENT, MESSAGE, STATS, assert_error, assert_keys
 from tests.contract.world import (
@@ -105,6 +106,52 @@ def test_nothing_of_an_erased_client_is_left_in_any_table():
     assert rows_with(*words) == {}
     assert not default_storage.exists(file)
     assert done["messages"] == Message.objects.filter(business_id=studio.id).count()
+
+
+def stray(business_id, payload, kind="sms.reply", status="failed"):
+    """An event that never came to a message."""
+    now = timezone.now()
+    return WebhookEvent.objects.create(
+        provider="twilio", kind=kind, dedupe_key=sid(), payload=payload, status=status, business_id=business_id,
+        url="/x?q=1", error=f"No place for {payload[:40]!r}", received_at=now, next_attempt_at=now,
+    )  # fmt: skip
+
+
+def test_events_that_never_came_to_a_message_are_emptied_by_the_number_and_the_address():
+    studio, other = a_studio(), a_studio()
+    client, theirs = a_client(studio, email="ana@mail.example"), a_client(other)
+    digits = client.phone[1:].encode()
+    file = default_storage.save("mails/x.eml", ContentFile(b"From: ana@mail.example"))
+    kept = stored_mail.StoredMail(file=file, size=1, digest="", envelope_from="ANA@mail.example").as_payload()
+    hers = [
+        stray(studio.id, b"From=%2B" + digits + b"&Body=hello\x00\xff"),
+        stray(None, b"To=%2B1&From=%2B" + digits, status="pending"),
+        stray(studio.id, b'{"to": "+' + digits + b'"}', kind="sms.status", status="processed"),
+        stray(studio.id, b"from=Ana+%3Cana%40mail.example%3E", kind="email.event"),
+        stray(None, kept, kind=stored_mail.KIND),
+    ]
+    others = [
+        stray(studio.id, b"From=%2B" + digits + b"7"), stray(other.id, b"From=%2B" + digits),
+        stray(studio.id, b"from=diana%40mail.example"), stray(None, b"From=%2B" + theirs.phone[1:].encode()),
+    ]  # fmt: skip
+    before = [bytes(one.payload) for one in others]
+    assert erase(studio, client).status == 200
+    for one in hers:
+        one.refresh_from_db()
+        assert (bytes(one.payload), one.url, one.error, one.next_attempt_at) == (b"", "", "", None)
+        assert one.status in {"ignored", "processed"}
+    assert not default_storage.exists(file)
+    assert [bytes(WebhookEvent.objects.get(pk=one.pk).payload) for one in others] == before
+
+
+def test_an_event_of_nobodys_stays_where_the_number_is_a_clients_elsewhere_too():
+    studio, other = a_studio(), a_studio()
+    client = a_client(studio)
+    a_client(other, phone=client.phone)
+    event = stray(None, b"From=%2B" + client.phone[1:].encode())
+    assert erase(studio, client).status == 200
+    event.refresh_from_db()
+    assert bytes(event.payload)
 
 
 def test_an_erased_client_stands_there_without_a_name():
