@@ -33,8 +33,12 @@ def _signature(attachment_id: int) -> str:
 
 def link_for(attachment_id: int) -> str:
     """The public link of an attachment."""
-    base = f"{settings.PUBLIC_BASE_URL}/{settings.OMEGA_URL_PREFIX}"
-    return f"{base}media/{attachment_id}-{_signature(attachment_id)}"
+    return settings.PUBLIC_BASE_URL + path_for(attachment_id)
+
+
+def path_for(attachment_id: int) -> str:
+    """The same for pages of our own, which may be open under another name of the same host: our policy knows one."""
+    return f"/{settings.OMEGA_URL_PREFIX}media/{attachment_id}-{_signature(attachment_id)}"
 
 
 def attachment_id_of(token: str) -> int | None:

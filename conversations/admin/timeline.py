@@ -17,7 +17,7 @@ from conversations.admin.words import (
     Delivery,
     why_held,
 )
-from conversations.media_links import is_picture, link_for
+from conversations.media_links import is_picture, path_for
 from conversations.services.reading import Narrowing, message_rows, timeline_order
 
 PAGE = 50
@@ -68,6 +68,21 @@ class Entry:
     rev: str
     is_live: bool
     mail: Mail | None = None
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether what failed may go by trying again: its fault passes, and it was ours to send."""
+        return self._has_failed and self.row["error_retryable"] and self.row["attempts"] > 0
+
+    @property
+    def may_rewrite(self) -> bool:
+        """Whether what failed may go only anew: corrected, or to where it was not sent by us."""
+        return self._has_failed and not self.may_retry
+
+    @property
+    def _has_failed(self) -> bool:
+        is_text = self.kind == "outbound" and self.row["channel"] in {"sms", "email"}
+        return is_text and self.row["status"] in {"failed", "undelivered"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +171,7 @@ def _look(row: dict[str, Any]) -> Delivery:
 def _media(item: dict[str, Any]) -> Media:
     stored = item["status"] == "stored"
     source = item["source_url"] or ""
-    url = link_for(item["id"]) if stored else ""
+    url = path_for(item["id"]) if stored else ""
     if item["status"] == "linked" and source.lower().startswith(_SAFE_SCHEMES):  # javascript: is a URL too
         url = source
     name = item["name"] or source.rsplit("/", 1)[-1] or "file"

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from conversations.admin.words import AUTOMATIC, why_held
 from conversations.media_links import link_for
 from conversations.models import Attachment, Message
-from messaging.mail.html import has_remote, shown
+from messaging.mail.html import has_remote, is_bearable, sanitised, shown
 from messaging.models import Email
 from messaging.services.held_mail import accept_held_mail, move_held_mail
 from omega_project.lib.admin import PostAction, tell
@@ -58,7 +58,7 @@ class MailPages:
         """The kept HTML; `?remote=1` with the pictures that other servers have."""
         message = self._message(request, object_id)
         remote = request.GET.get("remote") == "1"
-        return _framed(shown(message.html, _pictures(message), remote=remote), remote=remote)
+        return _framed(shown(_harmless(message), _pictures(message), remote=remote), remote=remote)
 
     def mail_source(self, request: HttpRequest, object_id: int) -> FileResponse:
         """The mail as it came, to be downloaded."""
@@ -126,6 +126,13 @@ PROOFS = {
     "fail": "The sender's domain denies it: it may be forged.",
     "unknown": "Nobody vouches for the sender.",
 }
+
+
+def _harmless(message: Message) -> str:
+    """What a client wrote, made safe here too: a host platform records a mail as it has it."""
+    if message.direction != Message.Direction.INBOUND:
+        return message.html
+    return sanitised(message.html) if is_bearable(message.html) else f"<pre>{escape(message.body)}</pre>"
 
 
 def _pictures(message: Message) -> dict[str, str]:

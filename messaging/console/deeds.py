@@ -18,9 +18,10 @@ from conversations.services.merging import merge_clients
 from conversations.services.timeline import new_request_id
 from messaging.admin.composer import composer_for, draft_of, note_to_write, typed
 from messaging.admin.conversations import Visit
+from messaging.admin.words import queued_again, why_not_retried
 from messaging.console.rooms import CHANGE, CHANGE_CLIENT, VIEW, number, room_of, visit_of
 from messaging.console.views import boxes, numbers
-from messaging.services.retrying import cancel_message
+from messaging.services.retrying import Wanted, cancel_message, retry_failed
 from messaging.services.sending import Accepted, Draft, queue_message
 from messaging.services.templates import variables_of
 from omega_project.lib.admin import sentences_of
@@ -205,14 +206,32 @@ def _fresh(visit: Visit) -> Answer:
     return {"boxes": boxes(composer_for(visit.conversation)), "note_request_id": new_request_id()}
 
 
-@_deed("undo")
-def undo(visit: Visit) -> Answer:
-    """Take a message back that has not left; its words, for the box."""
+@_deed("retry")
+def retry(visit: Visit) -> Answer:
+    """Send one again that failed, where the fault may pass."""
+    row = _own(visit)
+    business_id = visit.conversation.business_id
+    done = retry_failed(Wanted(business_id=business_id, message_ids=[row.pk], limit=1, source="admin"))
+    if done.retried:
+        return {"told": queued_again(1)}
+    reason = done.skipped[0]["reason"] if done.skipped else "already_retried"
+    raise Conflict(why_not_retried(reason, 1), "not_retried")
+
+
+def _own(visit: Visit) -> Message:
+    """The message of this conversation that a deed is about."""
     wanted = number(visit.request.POST.get("message")) or 0
     found = Message.objects.filter(pk=wanted, conversation=visit.conversation, direction="outbound")
     row = found.only("channel", "body", "subject").first()
     if row is None:
         raise NotFound("There is no such message in this conversation.")
+    return row
+
+
+@_deed("undo")
+def undo(visit: Visit) -> Answer:
+    """Take a message back that has not left; its words, for the box."""
+    row = _own(visit)
     cancel_message(message_id=row.pk, business_id=visit.conversation.business_id)
     told = _("Taken back: it has not left.")
     return {"told": told, "channel": row.channel, "body": row.body, "subject": row.subject, **_fresh(visit)}
@@ -250,5 +269,5 @@ def keep_view(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"told": _("The view is kept."), "id": kept.pk, "name": kept.name, "query": kept.query})
 
 
-__all__ = ["VIEW", "assign", "block", "here", "keep_view", "labels", "merge", "note", "read", "reply", "status",
-           "undo", "unread"]  # fmt: skip
+__all__ = ["VIEW", "assign", "block", "here", "keep_view", "labels", "merge", "note", "read", "reply", "retry",
+           "status", "undo", "unread"]  # fmt: skip

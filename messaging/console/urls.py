@@ -36,7 +36,7 @@ urlpatterns = [
         for name, view in {
             "assign": deeds.assign, "status": deeds.status, "set-labels": deeds.labels, "read": deeds.read,
             "unread": deeds.unread, "merge": deeds.merge, "block": deeds.block, "note": deeds.note,
-            "reply": deeds.reply, "undo": deeds.undo, "here": deeds.here,
+            "reply": deeds.reply, "undo": deeds.undo, "retry": deeds.retry, "here": deeds.here,
         }.items()
     ),
 ]  # fmt: skip

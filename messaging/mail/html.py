@@ -34,7 +34,7 @@ _ATTRIBUTES = {
     "a": {"href"},
     "blockquote": {"type"},
     "font": {"color", "size"},
-    "img": {"src", "alt", "width", "height"},
+    "img": {"src", "alt", "width", "height", REMOTE},
     "ol": {"start", "type"},
     "table": {"border", "cellpadding", "cellspacing", "width", "bgcolor"},
     "td": {"colspan", "rowspan", "width", "height", "bgcolor"},
@@ -53,8 +53,10 @@ _CONTENT_GONE = {
     *("textarea", "select", "button", "audio", "video", "canvas", "xmp", "noembed", "noframes"),
 }
 _SCHEMES = {
-    "src": ("http://", "https://", "//", "cid:"), "href": ("http://", "https://", "mailto:", "tel:"),
-}  # fmt: skip
+    "src": ("http://", "https://", "//", "cid:"),
+    "href": ("http://", "https://", "mailto:", "tel:"),
+    REMOTE: ("http://", "https://", "//"),
+}
 _LOADS = re.compile(r"url|expression|\\|@", re.IGNORECASE)
 _IMAGE = re.compile(r'<img((?:\s+[a-z-]+="[^"]*")*)\s*/?>')
 _REMOTE = re.compile(r'(\s)src="((?:https?:|//)[^"]*)"', re.IGNORECASE)
@@ -73,7 +75,7 @@ def is_bearable(html: str) -> bool:
 
 
 def sanitised(html: str) -> str:
-    """`html` as it is kept: without script, style sheets, forms, frames; remote pictures off."""
+    """`html` as it is kept: without script, style sheets, forms, frames; remote pictures off. Twice is as once."""
     clean = nh3.clean(
         storable(html),
         tags=_TAGS,

@@ -27,8 +27,8 @@ UPDATE conversations_message SET created_at = %(at)s, sent_at = %(sent)s, delive
 # By kind of a text: direction and status.
 _TEXTS = {"in": ("inbound", "received"), "out": ("outbound", "delivered"), "lost": ("outbound", "undelivered")}
 _LOST = """
-UPDATE conversations_message SET delivered_at = NULL, error_code = '30003', error_retryable = true,
-    error_message = 'The phone was switched off or out of reach.' WHERE id = %(id)s
+UPDATE conversations_message SET delivered_at = NULL, error_code = '30003', error_retryable = true, attempts = 1,
+    due_at = created_at, error_message = 'The phone was switched off or out of reach.' WHERE id = %(id)s
 """
 # The told times instead of the moment of the telling, for the thread as a whole.
 _SUMMARY = """

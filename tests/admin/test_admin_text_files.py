@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from conversations.media_links import link_for
+from conversations.media_links import link_for, path_for
 from conversations.models import Attachment
 from messaging.admin.composer import composer_for
 from messaging.services import claiming, text_handover
@@ -43,7 +43,7 @@ def test_a_text_goes_with_its_pictures(browser, client):
     assert sent.media_urls == tuple(link_for(one.pk) for one in kept)
     fetched = client.get(sent.media_urls[0].removeprefix("http://testserver"))
     assert (b"".join(fetched), fetched.headers["Content-Type"]) == (PICTURE, "image/png")
-    assert link_for(kept[0].pk) in shown(browser, thread)
+    assert f'src="{path_for(kept[0].pk)}"' in shown(browser, thread)
 
 
 def test_a_picture_goes_without_a_word(browser):

@@ -13,6 +13,7 @@ from accounts.services.credentials import find_api_key
 from conversations.models import Conversation, Message
 from messaging.models import Template
 from messaging.services.problems import problem_groups
+from messaging.services.retrying import Wanted, retry_failed
 from sandbox.numbers import BY_ENDING
 from tests.commands.calling import a_business, called
 
@@ -100,7 +101,9 @@ def test_demo_has_a_problem_to_look_at(path):
     seeded(path)
     [group] = problem_groups()
     assert (group["status"], group["error_code"], group["count"]) == ("undelivered", "30003", 1)
-    assert Message.objects.get(pk=group["samples"][0]).delivered_at is None
+    message = Message.objects.get(pk=group["samples"][0])
+    assert message.delivered_at is None
+    assert retry_failed(Wanted(message_ids=[message.pk], dry_run=True)).retried == [message.pk]
 
 
 def test_demo_numbers_are_not_magic(path):

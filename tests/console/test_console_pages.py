@@ -17,7 +17,7 @@ from conversations.models import Conversation, Message, SavedView, Seen
 from conversations.services import threads
 from messaging.console import urls
 from messaging.models import Template
-from tests.admin.world import EVIL, a_business, a_staff_member, a_thread, hears, opened_to, says
+from tests.admin.world import EVIL, a_business, a_staff_member, a_thread, fails, hears, opened_to, says
 from tests.security.test_security_roles import login_as
 
 MOST_QUERIES = 12
@@ -161,6 +161,20 @@ def test_a_reply_is_held_on_disk_and_taken_back_before_it_leaves(browser):
     assert deed(browser, thread, "undo", 404, message=message.pk + 1)["errors"]
 
 
+def test_what_failed_is_tried_again_or_written_anew(browser):
+    thread = a_thread()
+    passing, lasting = says(thread, "Until nine"), says(thread, "Until ten")
+    fails(passing, retryable=True)
+    fails(lasting, retryable=False)
+    Message.objects.update(attempts=1)
+    html = page(browser, f"{thread.pk}/thread/")
+    assert html.count('data-deed="retry"') == html.count('data-rewrite="sms"') == 1
+    assert "1 message is queued again" in deed(browser, thread, "retry", message=passing)["told"]
+    assert "failed for good" in deed(browser, thread, "retry", 409, message=lasting)["errors"][0]
+    assert deed(browser, thread, "retry", 404, message=says(a_thread(), "Elsewhere"))["errors"]
+    assert Message.objects.get(pk=passing).status == "queued"
+
+
 def test_a_reply_goes_later_when_asked_and_never_in_the_past(browser):
     thread = a_thread()
     at = timezone.now() + timedelta(days=2)
@@ -291,7 +305,7 @@ def test_a_window_goes_on_where_it_was(browser):
 
 GETS = ("", "rows/", "labels/", "news/", "live/")
 OF_ONE = ("", "thread/", "side/", "older/", "templates/", "clients/")
-POSTS = ("assign", "status", "set-labels", "read", "unread", "merge", "block", "note", "reply", "undo", "here")
+POSTS = ("assign", "status", "set-labels", "read", "unread", "merge", "block", "note", "reply", "undo", "retry", "here")
 
 
 def test_every_path_is_walked_here():

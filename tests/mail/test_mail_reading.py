@@ -209,3 +209,10 @@ def test_broken_mails_are_read_to_their_end():
         assert "\x00" not in letter.text + letter.html + letter.subject
         Safe().feed(letter.html)
         assert all(b"".join(content_of(file, one.part)) is not None for one in letter.files)
+
+
+def test_what_is_safe_stays_as_it_is_when_it_is_made_safe_again():
+    once = html.sanitised('<p style="color: red">Hi <img src="https://tracker.example/a.png"><img src="cid:b"></p>')
+    assert html.has_remote(once)
+    assert html.sanitised(once) == once
+    assert "javascript" not in html.sanitised('<img data-omega-src="javascript:alert(1)">')

@@ -37,6 +37,7 @@ export class Box {
       this.send();
     });
     for (const radio of this.form.elements.mode) radio.addEventListener("change", () => this.turnTo(this.mode));
+    this.body.addEventListener("paste", (event) => this.pasted(event));
     this.body.addEventListener("input", () => this.typed());
     this.body.addEventListener("keydown", (event) => this.pressed(event));
     for (const id of ["box-subject", "box-cc"]) find(id).addEventListener("input", () => this.keep());
@@ -112,6 +113,13 @@ export class Box {
   /* A text may be a picture without a word; a mail has something to read. */
   get isEmpty() {
     return !this.body.value.trim() && !(this.mode === "sms" && this.files.of("sms").length);
+  }
+
+  /* A browser lays one word of two megabytes out for half a minute, and nothing takes so much. */
+  pasted(event) {
+    if (event.clipboardData.getData("text/plain").length <= MOST_TYPED) return;
+    event.preventDefault();
+    this.say([words.pasteLong]);
   }
 
   typed() {
@@ -286,7 +294,7 @@ export class Box {
       else this.sent(was, answer);
     } catch (error) {
       // The request_id stays, so that sending again is no second message.
-      this.say([error instanceof NoAnswer ? error.message : words.failed]);
+      this.say([error instanceof NoAnswer ? error.message : words.failed], { text: words.again, run: () => this.send() });
       if (!(error instanceof NoAnswer)) throw error;
     } finally {
       this.busy(false);
@@ -349,7 +357,7 @@ export class Box {
       if (answer.errors) toast(answer.errors[0], { tone: "danger", seconds: 7 });
       else this.putBack(answer, files);
     } catch (error) {
-      complain(error);
+      complain(error, () => this.undo(id));
     }
     this.refresh();
   }
@@ -364,6 +372,15 @@ export class Box {
     this.turnTo(mode);
     this.body.focus();
     toast(words.undone);
+  }
+
+  /* The words of one that failed, to be mended and sent anew. */
+  rewrite(mode, text) {
+    this.turnTo(mode);
+    if (this.body.disabled) return;
+    this.body.value = [text, this.body.value].filter(Boolean).join("\n\n");
+    this.body.focus();
+    this.typed();
   }
 
   /* News of the boxes: whether one may write, never what was written. */
@@ -423,12 +440,13 @@ class Choices {
     const query = new URLSearchParams({ q: text, channel: this.box.mode });
     try {
       const answer = await fetch(`${url(`${this.box.timeline.id}/templates/`)}?${query}`);
-      if (!answer.ok || answer.redirected) return;
+      if (!answer.ok || answer.redirected) throw new NoAnswer(words.failed);
       const made = document.createElement("template");
       made.innerHTML = await answer.text(); // rendered and escaped by our own server
       if (this.asked()?.text === text) this.show([...made.content.children]);
-    } catch {
+    } catch (error) {
       this.hide();
+      complain(error);
     }
   }
 

@@ -1,11 +1,13 @@
 /* The inbox: its list, the conversation that is open, what is done by mouse and by key. */
 import { Box, tellHere } from "./box.js";
 import { Live } from "./live.js";
-import { ask, bar, business, complain, element, get, isLogin, post, root, sessionOver, tellTimes, toast, url, windowId, words } from "./page.js";
+import { ask, bar, brokenPart, business, clearBar, complain, element, get, isLogin, post, root, sessionOver, tellTimes, toast, url, windowId, words } from "./page.js";
 import { timelineOf } from "./timeline.js";
 
 const HERE_MS = 10000;
 const FORGOTTEN_MS = 25000;
+const PATIENCE = 3; // so often news may fail before the page says that it is behind
+const TITLE = document.title;
 const find = (id) => document.getElementById(id);
 const filter = find("filter");
 const rows = find("rows");
@@ -116,6 +118,7 @@ function arrived() {
 
 let isAsking = null;
 let again = null;
+let failures = 0;
 async function news(ids, messages) {
   if (isAsking) {
     again ??= { ids: new Set(), messages: new Set() };
@@ -152,14 +155,23 @@ async function fetchNews(ids, messages) {
       box?.hear(found.thread.boxes);
     }
     title();
+    if (failures >= PATIENCE) clearBar();
+    failures = 0;
   } catch {
-    window.setTimeout(() => news(ids, messages), 2000); // the stream goes on; what was missed is asked for again
+    failures += 1;
+    const retry = window.setTimeout(() => news(ids, messages), 2000); // what was missed is asked for again
+    if (failures < PATIENCE) return;
+    const run = () => {
+      window.clearTimeout(retry);
+      news(ids, messages);
+    };
+    bar(words.behind, { text: words.now, run });
   }
 }
 
 function title() {
   const fresh = rows.querySelectorAll(".in-row--new").length;
-  document.title = `${fresh ? `(${fresh}) ` : ""}Inbox | omega`;
+  document.title = `${fresh ? `(${fresh}) ` : ""}${TITLE}`;
 }
 
 function anew() {
@@ -220,9 +232,9 @@ async function deed(name, fields = {}) {
     if (answer.anew && timeline?.id === id) open(id, { push: false });
     if (name === "unread") afterUnread(id);
     else await news([id], []);
-    window.htmx.trigger("#side", "omega:side");
+    if (timeline) window.htmx.trigger("#side", "omega:side");
   } catch (error) {
-    complain(error);
+    complain(error, () => timeline?.id === id && deed(name, fields));
   }
 }
 
@@ -291,7 +303,7 @@ async function keepView(fields) {
     }
     return !answer.errors;
   } catch (error) {
-    complain(error);
+    complain(error, () => keepView(fields));
     return false;
   }
 }
@@ -325,6 +337,7 @@ root.addEventListener("click", async (event) => {
     open(Number(dataset.open));
   } else if (dataset.deed) carryOut(target);
   else if (dataset.dialog) show(dataset.dialog);
+  else if (dataset.rewrite) box?.rewrite(dataset.rewrite, dataset.body);
   else if ("call" in dataset) call();
   else if ("phone" in dataset) document.dispatchEvent(new CustomEvent("omega:phone"));
   else if (dataset.snooze) {
@@ -405,7 +418,7 @@ function write(mode) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   if (document.querySelector("dialog[open]")) return;
-  if (event.target.matches("input, textarea, select, [contenteditable]")) {
+  if (event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]")) {
     if (event.key === "Escape" && event.target.id !== "box-body") event.target.blur();
     return;
   }
@@ -450,19 +463,20 @@ for (const kind of ["htmx:responseError", "htmx:sendError"]) {
 }
 
 /* A part that could not be fetched says so where it should stand, and how to go on. */
+const ANEW = {
+  open: () => open(wanted, { push: false }),
+  "side-body": () => window.htmx.trigger("#side", "omega:side"),
+  "merge-found": () => window.htmx.trigger("#merge-q", "input"),
+};
+
 function broken({ target, xhr, elt }) {
-  if (target?.id === "side-body" || !target) return;
-  const line = document.createElement(target.id === "open" ? "div" : "li");
-  line.className = "in-empty";
-  const text = document.createElement("p");
-  text.textContent = xhr?.status === 404 || xhr?.status === 403 ? words.forbidden : words.failed;
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "om-button";
-  button.textContent = "↻";
-  button.setAttribute("aria-label", words.again || "↻");
-  button.addEventListener("click", () => (target.id === "open" ? open(wanted, { push: false }) : window.htmx.trigger(filter, "submit")));
-  line.append(text, button);
+  if (!target || isLogin(xhr?.responseURL || "")) return;
+  if (target.id === "open") target.removeAttribute("aria-busy");
+  if (target.id === "filter-label") return;
+  const line = document.createElement(target.matches("ul") || elt?.matches("li") ? "li" : "div");
+  line.className = target.id === "open" ? "in-middle in-empty" : "in-empty";
+  line.setAttribute("role", "alert");
+  line.append(...brokenPart(xhr?.status, ANEW[target.id] || (() => window.htmx.trigger(filter, "submit"))));
   if (elt?.classList?.contains("in-more")) elt.replaceWith(line);
   else target.replaceChildren(line);
 }

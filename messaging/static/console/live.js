@@ -12,6 +12,7 @@ export class Live {
     Object.assign(this, { hear, present, anew, failures: 0, ids: new Set(), messages: new Set() });
     this.connect();
     window.addEventListener("online", () => this.connect());
+    window.addEventListener("offline", () => this.tellOffline());
   }
 
   /* The process for open windows; where it does not answer, the short form of the same from the web. */
@@ -56,7 +57,7 @@ export class Live {
 
   cut(source) {
     if (source !== this.source) return;
-    this.offline ??= window.setTimeout(() => bar(words.offline), OFFLINE_MS);
+    this.offline ??= window.setTimeout(() => this.tellOffline(), OFFLINE_MS);
     const asksAgain = source.readyState !== EventSource.CLOSED; // by itself, with what it heard last
     if (asksAgain && (this.isShort || this.failures < 2)) {
       this.failures += this.isShort ? 0 : 1;
@@ -68,6 +69,11 @@ export class Live {
     if (this.failures === 2) this.askWhether();
     if (this.failures > 2 && !this.isShort) this.goShort();
     this.timer = window.setTimeout(() => this.connect(), Math.min(400 * this.failures, 5000));
+  }
+
+  tellOffline() {
+    root.dataset.connected = "no";
+    bar(words.offline, { text: words.now, run: () => this.connect() });
   }
 
   goShort() {

@@ -49,15 +49,21 @@ export function post(path, fields) {
   return answered(fetch(url(path), { method: "POST", headers, body: data }));
 }
 
+/* The line at the top, for what concerns the whole page; `action` is a link or a button in it. */
 let barFor = null;
-export function bar(text, link) {
+export function bar(text, action) {
   const line = document.getElementById("bar");
+  if (barFor === "over" && text) return; // who is logged out needs no other news
+  barFor = text ? (action?.href ? "over" : "offline") : null;
   line.replaceChildren(text || "");
-  barFor = link ? "over" : "offline";
-  if (link) {
-    const made = document.createElement("a");
-    made.href = link.href;
-    made.textContent = link.text;
+  if (action) {
+    const made = document.createElement(action.href ? "a" : "button");
+    if (action.href) made.href = action.href;
+    else {
+      made.type = "button";
+      made.addEventListener("click", action.run);
+    }
+    made.textContent = action.text;
     line.append(" ", made);
   }
   line.hidden = !text;
@@ -89,8 +95,22 @@ export function toast(text, { tone = "", seconds = 4, action = null } = {}) {
   return { away, say: (words) => (line.textContent = words) };
 }
 
-export function complain(error) {
-  toast(error instanceof NoAnswer ? error.message : words.failed, { tone: "danger", seconds: 7 });
+/* That something did not arrive; `run` does it once more. */
+export function complain(error, run = null) {
+  const action = run ? { text: words.again, run } : null;
+  toast(error instanceof NoAnswer ? error.message : words.failed, { tone: "danger", seconds: run ? 12 : 7, action });
+}
+
+/* What stands where a part could not be fetched: what happened, and a button to try it again. */
+export function brokenPart(status, run) {
+  const text = document.createElement("p");
+  text.textContent = status === 403 || status === 404 ? words.gone : status ? words.broken : words.failed;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "om-button";
+  button.textContent = words.again;
+  button.addEventListener("click", run);
+  return [text, button];
 }
 
 /* A question with yes and no; `lines` are shown as text. */
