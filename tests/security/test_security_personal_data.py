@@ -1,9 +1,10 @@
-"""Nobody's number, address or words are in a log, a job or an error report: a day in omega, and then one looks."""
+"""Nobody's number, address or words are in a log, job, trace, name of a file or error report: a day, and then a look."""
 
 import contextlib
 import gzip
 import json
 import threading
+import types
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import brotli
@@ -13,10 +14,14 @@ import redis
 import requests
 
 from omega_project.lib.scrubbing import scrub, scrub_log, scrub_report
+from tests.journeys.test_journey_database_away import database_away
+from tests.support.otlp import Receiver
 from tests.support.processes import Omega, wait_for
 
 PHONE, MAIL, WORDS = "+12125557391", "zyxwvut@marked.example", "Zyxwvut has told us of her illness"
 MARKS = (PHONE, PHONE[1:], "zyxwvut", "marked.example", "illness")
+
+KINDS = {"sms outbound", "sms inbound", "email outbound", "email inbound", "voice inbound"}
 
 UNPACKED = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}  # Sentry's choice is what is installed
 
@@ -80,6 +85,74 @@ def a_day(omega, business):
     return line
 
 
+def mails(omega, business, line):
+    """Mail that goes, that bounces and that nobody can send to; a client who writes, and a stranger's."""
+    for to in (MAIL, "bounce-zyxwvut@marked.example", "nobody at all"):
+        body = {"business_id": business["id"], "to": to, "subject": WORDS, "text": WORDS, "cc": [f"cc.{MAIL}"]}
+        line.post(f"{omega.base_url}/email/queue", json=body)
+    for from_ in (MAIL, "zyxwvut@elsewhere-marked.example"):
+        told = {"from": from_, "to": business["email_sender"], "subject": WORDS, "text": WORDS, "html": f"<p>{WORDS}"}
+        requests.post(f"{omega.sandbox_url}/handset/email", json=told).raise_for_status()
+    requests.post(f"{omega.base_url}/email/inbound/sendgrid", data={"from": MAIL, "text": WORDS})
+    requests.post(f"{omega.base_url}/email/webhook", json=[{"email": MAIL, "event": "bounce", "reason": WORDS}])
+
+
+def calls(omega, business, line):
+    """A client calls and leaves a message; one that omega did not see is recorded."""
+    script = {"talk_ms": 50, "voicemail_seconds": 1}
+    told = {"from": PHONE, "to": business["sms_sender"], "script": script}
+    requests.post(f"{omega.sandbox_url}/handset/call", json=told, timeout=60).raise_for_status()
+    call = {"sid": "CA" + "1" * 32, "status": "completed", "recording_url": "https://zyxwvut.marked.example/a.mp3"}
+    body = {"channel": "voice", "action": "record", "business_id": business["id"], "from": PHONE, "body": WORDS}
+    line.post(f"{omega.base_url}/messages", json=body | {"direction": "inbound", "call": call})
+    requests.post(f"{omega.base_url}/voice-calls/twiml", data={"From": PHONE, "CallSid": "CA" + "2" * 32})
+
+
+def signs_up(omega):
+    """A business whose people and numbers are marked: one that is set up, one whose request is refused."""
+    key = {"X-API-KEY": omega.seed()["platform_api_key"]}
+    whole = {
+        "external_id": "marked", "name": "Zyxwvut Spa", "timezone": "America/New_York",
+        "locations": [{"external_id": "soho", "name": "Zyxwvut SoHo"}],
+        "staff": [{"external_id": "mo", "name": "Zyxwvut", "email": f"mo.{MAIL}", "location_external_ids": ["soho"]}],
+        "senders": [{"channel": "sms", "address": "+12125557392"}],
+        "owner": {"name": "Zyxwvut", "phone": PHONE, "email": MAIL},
+    }  # fmt: skip
+    started = requests.post(f"{omega.base_url}/business/onboard", json=whole, headers=key)
+    assert started.status_code == 202, started.text
+    requests.post(f"{omega.base_url}/business/onboard", json=whole | {"timezone": WORDS}, headers=key)
+    return lambda: requests.get(
+        f"{omega.base_url}/business/onboard/{started.json()['onboarding_id']}", headers=key
+    ).json()
+
+
+def while_the_database_is_away(omega, business, line):
+    """What providers tell then lies in the spool; the names of its files."""
+    scene = types.SimpleNamespace(omega=omega)
+    with database_away(scene):
+        told = {"from": PHONE, "to": business["sms_sender"], "body": WORDS}
+        requests.post(f"{omega.sandbox_url}/handset/sms", json=told).raise_for_status()
+        told = {"from": MAIL, "to": business["email_sender"], "subject": WORDS, "text": WORDS}
+        requests.post(f"{omega.sandbox_url}/handset/email", json=told).raise_for_status()
+        line.post(f"{omega.base_url}/sms/queue", json={"business_id": business["id"], "to": PHONE, "body": WORDS})
+        spooled = [str(file.relative_to(omega.place.home)) for file in spool_of(omega).glob("*")]
+    assert sum(name.endswith(".event") for name in spooled) >= 2, spooled
+    assert wait_for(lambda: not list(spool_of(omega).glob("*.event")), 30)
+    return spooled
+
+
+def spool_of(omega):
+    return omega.place.home / "spool"
+
+
+def kinds(omega):
+    """Of what kinds there are messages from or to the marked person."""
+    found = """SELECT DISTINCT channel || ' ' || direction FROM conversations_message
+        WHERE concat(from_address, to_address) ~ '5557391|marked'"""
+    with psycopg.connect(omega.place.database_url, autocommit=True) as database:
+        return {kind for (kind,) in database.execute(found).fetchall()}
+
+
 def broken(omega, line, business):
     """The same while a table is not as the code thinks: an error of ours, with all that it says."""
     with psycopg.connect(omega.place.database_url, autocommit=True) as database:
@@ -94,19 +167,31 @@ def broken(omega, line, business):
             database.execute("ALTER TABLE accounts_client RENAME COLUMN was_email TO email")
 
 
-def test_no_log_job_or_report_has_anything_of_anybody(place, reports):
+def test_no_log_job_or_report_has_anything_of_anybody(place, reports, tmp_path):
     heard = []
     threading.Thread(target=overhear, args=(place.redis_url, heard), daemon=True).start()
-    with Omega(place, SENTRY_DSN=f"http://key@127.0.0.1:{reports.server_port}/1", LOG_FORMAT="json") as omega:
+    settings = {"SENTRY_DSN": f"http://key@127.0.0.1:{reports.server_port}/1", "LOG_FORMAT": "json"}
+    settings |= {"EMAIL_URL": f"filemail://{tmp_path}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    with Receiver() as receiver, Omega(place, **settings, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as omega:
         business = omega.seed()["businesses"][0]
         omega.start_all()
         line = a_day(omega, business)
+        mails(omega, business, line)
+        calls(omega, business, line)
+        state = signs_up(omega)
+        assert wait_for(lambda: state()["status"] == "completed", 60), state()
+        names = while_the_database_is_away(omega, business, line)
+        assert wait_for(lambda: kinds(omega) >= KINDS, 30), kinds(omega)
         assert wait_for(lambda: any("rq:job" in one for one in heard), 20)
         assert broken(omega, line, business) == 500
         assert wait_for(lambda: any("UndefinedColumn" in one or "ProgrammingError" in one for one in reports.found), 20)
         written = {name: omega.log(name) for name in ("web", "worker-1", "worker-2", "scheduler")}
+        files = [str(file.relative_to(place.home)) for file in place.home.rglob("*")]
     written |= {"redis": "\n".join(heard), "reports": "\n".join(reports.found)}
+    written |= {"files": "\n".join(files + names), "traces": receiver.raw.decode("utf-8", "replace")}
     assert "request.failed" in written["web"]
+    assert "spool.kept" in written["web"]
+    assert {"provider.send", "webhook.process"} <= {span.name for span in receiver.spans}
     for name, text in written.items():
         lines = [line for line in text.splitlines() for mark in MARKS if mark.lower() in line.lower()]
         assert lines == [], name
