@@ -18,6 +18,7 @@ from bench.measures import SMALL, Effort
 from bench.report import Report
 from bench.system import Failed, System, listen_to_signals
 from bench.volleys import Armoury
+from bench.wall import WallMeasures
 from tools import programs
 
 PHASES = (
@@ -32,6 +33,7 @@ PHASES = (
     "inbox",
     "worker",
     "fair",
+    "wall",
     "memory",
 )
 
@@ -73,6 +75,7 @@ def measure(system: System, report: Report, effort: Effort, phases: tuple[str, .
         "mails": measures.events, "batches": bulk.batches, "marks": bulk.marks,
         "inbox": InboxMeasures(system, measures.armoury, report, effort).inbox,
         "worker": measures.worker, "fair": FairnessMeasures(system, measures.armoury, report, effort).fair,
+        "wall": WallMeasures(system, measures.armoury, report, effort).wall,
         "memory": measures.memory,
     }  # fmt: skip
     for phase, measured in work.items():

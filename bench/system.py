@@ -40,6 +40,7 @@ class System:
         for folder in (self.logs, self.shots):
             folder.mkdir(parents=True, exist_ok=True)
         self.port, self.bound_port, self.sandbox_port = (probes.free_port() for _ in range(3))
+        self.other_ports: dict[str, int] = {}
         self.children: dict[str, Child] = {}
         self.environment: dict[str, str] = {}
 
@@ -178,7 +179,8 @@ class System:
 
     def port_of(self, name: str) -> int:
         """Where a program listens."""
-        return {"web": self.port, "bound": self.bound_port, "sandbox": self.sandbox_port}[name]
+        ports = {"web": self.port, "bound": self.bound_port, "sandbox": self.sandbox_port} | self.other_ports
+        return ports[name]
 
     def processor_seconds(self, name: str) -> tuple[float, float]:
         """What a program's processes have used of the processors so far, and what the database's have."""
