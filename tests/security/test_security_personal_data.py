@@ -1,4 +1,4 @@
-"""Nobody's number, address or words are in a log, job, trace, name of a file or error report: a day, and then a look."""
+"""Nobody's number, address or words are in a log, job, trace, error report or name of a file: a day, then a look."""
 
 import contextlib
 import gzip
