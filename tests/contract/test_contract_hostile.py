@@ -270,6 +270,15 @@ def test_markup_comes_back_as_text_in_json():
     assert answer["body"] == "<script>alert(1)</script>"
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "text/event-stream", ""])
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_host_that_cannot_be_one_is_422_in_json_also_where_django_would_debug(settings, debug, accept):
+    settings.DEBUG = debug
+    answer = call("GET", "/health", Host="a.example, b.example", Accept=accept)
+    assert answer.faulty == {"path"}
+    assert b"Traceback" not in answer.raw
+
+
 def test_no_answer_shows_a_trace_or_a_statement():
     studio = a_studio()
     broken = post("/sms/queue", b"{", studio.key)

@@ -21,6 +21,8 @@ from omega_project.lib.postgresql.base import DatabaseWrapper
 
 log = structlog.get_logger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# What Django's own error pages come as; under DEBUG also as plain text, where the caller does not accept HTML.
+_PAGES = ("text/html", "text/plain")
 _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}\Z")
 
 
@@ -103,7 +105,7 @@ class RequestMiddleware:
 
     def _is_foreign_error(self, response: HttpResponseBase) -> bool:
         """An error page made by Django itself (an unknown path, bytes that are no request), not by our handler."""
-        return response.status_code >= 400 and "html" in response.headers.get("Content-Type", "")
+        return response.status_code >= 400 and response.headers.get("Content-Type", "").startswith(_PAGES)
 
     def _json(self, response: HttpResponseBase) -> HttpResponse:
         codes = {404: "not_found", 405: "method_not_allowed", 403: "permission_denied", 500: "internal_error"}
