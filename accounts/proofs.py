@@ -22,10 +22,13 @@ PAGES = frozenset({
     "accounts_apikey_add", "accounts_provideraccount_add", "accounts_provideraccount_change",
     "accounts_provideraccount_delete", "accounts_adminrole_add", "accounts_adminrole_change",
     "accounts_adminrole_delete", "auth_user_add", "auth_user_change", "auth_user_delete", "auth_user_password_change",
-    "unmask",
+    "messaging_webhookendpoint_add", "unmask",
 })  # fmt: skip
 # Buttons on a record's page.
-DEEDS = frozenset({("accounts_client_do", "erase"), ("accounts_authenticator_do", "reset")})
+DEEDS = frozenset({
+    ("accounts_client_do", "erase"), ("accounts_authenticator_do", "reset"), ("onboarding_onboarding_do", "take_key"),
+    ("messaging_webhookendpoint_do", "rotate"),
+})  # fmt: skip
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
