@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 OMEGA_HOME ?= .omega
 ARGS ?=
-# How the whole suite runs: by two, file by file, each with servers of its own.
-WHOLE := -n 2 --dist loadfile
+# How the whole suite runs: by two, each with servers of its own (conftest.py says who takes what).
+WHOLE := -n 2 --no-loadscope-reorder
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 

@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextvars import copy_context
 from importlib import import_module
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from django.apps import AppConfig, apps
 from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadScopeScheduling
 
 from omega_project.lib import embedded, reach
 from tests.settings import HOME
@@ -20,6 +21,22 @@ from tests.support.processes import Omega, Place, forget_migrated, lasting_place
 _users: list[IO[str]] = []
 # The migrations that write what carriers' codes and clients' words mean.
 VOCABULARIES = ("0002_vocabulary", "0006_mail_vocabulary", "0009_retry_rules")
+# Folders whose tests share what is dear to make: a town of a million messages, a running omega.
+TOGETHER = ("tests/journeys", "tests/scale", "tests/voice")
+
+
+class ByFile(LoadScopeScheduling):
+    """Who of xdist's workers runs what: file by file, and a folder that shares something as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Called by xdist where the whole suite runs."""
+    return ByFile(config, log)
 
 
 _start = threading.Thread.start

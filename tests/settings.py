@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Each of xdist's workers has servers and a folder of its own.
-HOME = Path(os.environ.get("OMEGA_HOME") or ROOT / ".omega").resolve() / "test"
-HOME = HOME / os.environ["PYTEST_XDIST_WORKER"] if "PYTEST_XDIST_WORKER" in os.environ else HOME
+# Each of xdist's workers has servers and a folder of its own, within the one of the process that started it.
+HOME = Path(os.environ.get("OMEGA_HOME") or ROOT / ".omega").resolve() / os.environ.get("PYTEST_XDIST_WORKER", "test")
 
 os.environ.update(
     OMEGA_HOME=str(HOME),
+    PROMETHEUS_MULTIPROC_DIR=str(HOME / "metrics"),
     OMEGA_URL_PREFIX="omega/",
     DEBUG="true",
     SECRET_KEY="only-for-tests-" + "0123456789" * 5,
