@@ -62,7 +62,7 @@ def test_words_are_looked_for_by_their_index(town, word, sort):
 
 
 def test_a_word_of_many_is_not_looked_for_in_all_messages_for_the_sake_of_a_few_long_conversations(town):
-    assert_walks(town.readings(LIST, {"q": "locker"}), rows=25_000, pages=4_000)
+    assert_walks(town.readings(LIST, {"q": "locker"}), rows=25_000, pages=8_000)
 
 
 @pytest.mark.parametrize("word", ["Ana", "an", "Ottoline", "mail.example", "2012345", "nixnix", "Ana Ruiz1"])
