@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from unfold.forms import AuthenticationForm
@@ -27,8 +27,8 @@ from omega_project.lib.clean import storable
 from omega_project.lib.network import address_of
 
 log = structlog.get_logger(__name__)
-_NOT_THEIRS = "This password is not right."
-_WRONG = "This code is not right, or was used already. Wait for the next one and type that."
+_NOT_THEIRS = gettext_lazy("This password is not right.")
+_WRONG = gettext_lazy("This code is not right, or was used already. Wait for the next one and type that.")
 
 
 class LoginForm(AuthenticationForm):
@@ -148,7 +148,7 @@ def _settings(request: HttpRequest) -> HttpResponse:
         if request.POST.get("do") == "off" and not settings.ADMIN_REQUIRE_TWO_FACTOR:
             touch(request, "two-factor off")
             two_factor.turn_off(user.pk)
-            messages.success(request, "You log in by your password alone from now on.")
+            messages.success(request, _("You log in by your password alone from now on."))
             return HttpResponseRedirect(reverse("admin:index"))
         raise PermissionDenied
     return _page(request, "settings", may_turn_off=not settings.ADMIN_REQUIRE_TWO_FACTOR)
@@ -163,7 +163,7 @@ def _tried(request: HttpRequest, check: Any) -> str:
         return str(refused.messages[0])
     if not check(request.POST.get("code", "")[:64]):
         touch(request, "code refused")
-        return _WRONG
+        return str(_WRONG)
     guarding.give_back(name=name, address=address)
     return ""
 
@@ -178,7 +178,7 @@ def _tried_password(request: HttpRequest) -> str:
         return str(refused.messages[0])
     if not user.check_password(request.POST.get("password", "")[:4096]):
         touch(request, "password refused")
-        return _NOT_THEIRS
+        return str(_NOT_THEIRS)
     guarding.give_back(name=name, address=address)
     return ""
 

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
@@ -33,7 +34,7 @@ def unmask(request: HttpRequest) -> HttpResponse:
     reason, error = storable(given.get("reason", "")).strip(), ""
     if request.method == "POST":
         if business is None:
-            error = "Choose whose data you have to see."
+            error = _("Choose whose data you have to see.")
         else:
             try:
                 _open(request, business, client, reason)
@@ -60,8 +61,10 @@ def _is_id(text: str) -> bool:
 def _open(request: HttpRequest, business: Business, client: Client | None, reason: str) -> None:
     unmasking.unmask(user=request.user, business=business, client=client, reason=reason)
     touch(request, "unmask", client or business, business_id=business.pk, fields=FIELDS, reason=reason)
-    whose = "This client's data is" if client else f"The data of {business}'s clients is"
-    tell(request, [f"{whose} shown to you now. The audit trail has your reason."])
+    told = _("You see this client's data now. The audit trail has your reason.")
+    if client is None:
+        told = _("You see the data of the clients of {business} now. The audit trail has your reason.")
+    tell(request, [told.format(business=business)])
 
 
 def _next(request: HttpRequest) -> str:
@@ -74,7 +77,7 @@ def _page(
     request: HttpRequest, business: Business | None, client: Client | None, reason: str, error: str
 ) -> HttpResponse:
     context = {
-        **admin.site.each_context(request), "title": "Why do you have to see this?", "business": business,
+        **admin.site.each_context(request), "title": _("Why do you have to see this?"), "business": business,
         "client": client, "businesses": Business.objects.order_by("name", "pk")[:500], "reason": reason,
         "error": error, "next": request.POST.get("next") or request.GET.get("next", ""),
         "longest": unmasking.LONGEST_REASON,
@@ -90,5 +93,5 @@ def mask_again(request: HttpRequest) -> HttpResponse:
         raise Http404
     if unmasking.mask_again(user=request.user):
         touch(request, "mask again")
-        messages.success(request, "What is personal is hidden again.")
+        messages.success(request, _("What is personal is hidden again."))
     return HttpResponseRedirect(_next(request))

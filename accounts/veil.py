@@ -16,6 +16,7 @@ from django.db.models import Model
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from accounts.models import Business, Client
 from accounts.services.unmasking import opened_to
@@ -202,5 +203,5 @@ def _told(model: type[Model], what: str) -> Iterable[str]:
 def _refused(request: HttpRequest) -> HttpResponse:
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"errors": [REFUSAL], "detail": REFUSAL, "code": "reason_wanted"}, status=403)
-    context = {**admin.site.each_context(request), "title": "A reason is wanted", "refusal": REFUSAL}
+    context = {**admin.site.each_context(request), "title": _("A reason is wanted"), "refusal": REFUSAL}
     return TemplateResponse(request, "admin/omega_lib/reason_wanted.html", context, status=403)

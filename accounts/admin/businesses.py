@@ -6,6 +6,7 @@ import phonenumbers
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from accounts.admin.checks import AddressForm, require_same_business
@@ -20,7 +21,7 @@ class BusinessForm(AddressForm):
     def clean_country(self) -> str:
         country = self.cleaned_data["country"].upper()
         if country not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValidationError("This must be a country's two letters, such as US.")
+            raise ValidationError(_("This must be a country's two letters, such as US."))
         return country
 
     def business(self) -> Business | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from accounts.models import Business
 from omega_project.lib.addresses import normalise_email, normalise_phone
@@ -34,7 +35,9 @@ def checked_zone(value: str) -> str:
     """`value` as a time zone that this machine knows; empty stays empty."""
     name = value.strip()
     if name and name not in zoneinfo.available_timezones():
-        raise ValidationError(f"{name} is no time zone. Write one such as America/New_York or Europe/Berlin.")
+        raise ValidationError(
+            _("{name} is no time zone. Write one such as America/New_York or Europe/Berlin.").format(name=name)
+        )
     return name
 
 
@@ -69,4 +72,4 @@ def require_same_business(form: forms.ModelForm, field: str) -> None:
     business = form.instance.business if form.instance.business_id else form.cleaned_data.get("business")
     rows: list[Any] = [other] if hasattr(other, "business_id") else list(other or ())
     if business and any(row.business_id != business.pk for row in rows):
-        form.add_error(field, f"This belongs to another business than {business}.")
+        form.add_error(field, _("This belongs to another business than {business}.").format(business=business))

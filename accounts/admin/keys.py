@@ -9,6 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from accounts.admin.filters import BusinessFilter
@@ -21,7 +22,7 @@ class ApiKeyForm(ModelForm):
     def clean_expires_at(self) -> datetime | None:
         at: datetime | None = self.cleaned_data["expires_at"]
         if at is not None and at <= timezone.now():
-            raise ValidationError("This must be a time in the future.")
+            raise ValidationError(_("This must be a time in the future."))
         return at
 
 
@@ -73,7 +74,7 @@ class ApiKeyAdmin(OmegaAdmin):
     def revoke(self, request: HttpRequest, obj: ApiKey) -> None:
         revoke_api_key(key=obj)
         self.log_change(request, obj, "Revoked.")
-        tell(request, [f"{obj} is revoked: its next request is refused."])
+        tell(request, [_("{obj} is revoked: its next request is refused.").format(obj=obj)])
 
     @display(description="begins with")
     def shown_prefix(self, obj: ApiKey) -> str:
@@ -108,7 +109,7 @@ class AccessTokenAdmin(ReadOnlyAdmin):
     def end(self, request: HttpRequest, obj: AccessToken) -> None:
         expire_tokens(token_id=obj.pk, everywhere=False)
         self.log_change(request, obj, "Ended.")
-        tell(request, [f"{obj} is dead from now on."])
+        tell(request, [_("{obj} is dead from now on.").format(obj=obj)])
 
     @display(description="token")
     def shown_id(self, obj: AccessToken) -> str:

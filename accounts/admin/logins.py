@@ -8,6 +8,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -37,11 +38,13 @@ class RoleForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         is_support = cleaned.get("role") == AdminRole.Role.SUPPORT
         if is_support and (cleaned.get("business") or cleaned.get("staff")):
-            self.add_error("business", "Support sees every business: leave business and staff empty.")
+            self.add_error("business", _("Support sees every business: leave business and staff empty."))
         if cleaned.get("role") and not is_support and not cleaned.get("business"):
-            self.add_error("business", "Choose the one business that this person sees.")
+            self.add_error("business", _("Choose the one business that this person sees."))
         if cleaned.get("staff") and cleaned.get("business") and cleaned["staff"].business_id != cleaned["business"].pk:
-            self.add_error("staff", f"This belongs to another business than {cleaned['business']}.")
+            self.add_error(
+                "staff", _("This belongs to another business than {business}.").format(business=cleaned["business"])
+            )
         return cleaned
 
 
@@ -91,7 +94,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         """Turn the second factor off for the person, who sets it up anew."""
         self.log_change(request, obj, "Reset.")
         two_factor.turn_off(obj.user_id)
-        tell(request, ["The authenticator and the recovery codes are gone."])
+        tell(request, [_("The authenticator and the recovery codes are gone.")])
         return self._response_post_save(request, obj)
 
     @display(description="since")
@@ -121,7 +124,7 @@ class LoginTriesAdmin(ReadOnlyAdmin):
         """Forget the tries of this row's name and address."""
         self.log_change(request, obj, "Unlocked.")
         guarding.unlock(name=obj.name, address=obj.address)
-        tell(request, [f"{obj} may try again."])
+        tell(request, [_("{obj} may try again.").format(obj=obj)])
         return self._response_post_save(request, obj)
 
     @display(description="since")

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
@@ -44,9 +45,9 @@ class ProviderAccountForm(forms.ModelForm):
             secrets = given  # what cannot be opened is worth nothing: it is written anew
         provider = cleaned.get("provider") or self.instance.provider
         if provider == "twilio" and not secrets.get("auth_token"):
-            self.add_error("auth_token", "Twilio signs its webhooks with it: it is needed.")
+            self.add_error("auth_token", _("Twilio signs its webhooks with it: it is needed."))
         if provider == "sendgrid" and not secrets.get("api_key"):
-            self.add_error("api_key", "Mail is sent with it: it is needed.")
+            self.add_error("api_key", _("Mail is sent with it: it is needed."))
         self.instance.secrets = sealing.seal(secrets)
         return cleaned
 

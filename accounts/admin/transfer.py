@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 from import_export.admin import ImportExportMixin
 from import_export.formats.base_formats import CSV
 from import_export.forms import ConfirmImportForm
@@ -74,16 +75,20 @@ class ClientTransfer(ImportExportMixin):
         try:
             return super().process_import(request, **kwargs)
         except FileNotFoundError:
-            messages.error(request, "The file is here no more: give it again.")
+            messages.error(request, _("The file is here no more: give it again."))
             return HttpResponseRedirect("../import/")
 
     def add_success_message(self, result: Result, request: HttpRequest) -> None:
         totals = result.totals
         problems = [(place, row.problem) for place, row in enumerate(result.rows, 1) if row.problem]
         unchanged = totals["skip"] - len(problems)
-        done = f"{totals['new']} clients made, {totals['update']} changed, {unchanged} as they were."
+        done = _("{new} clients made, {update} changed, {unchanged} as they were.").format(
+            new=totals["new"], update=totals["update"], unchanged=unchanged
+        )
         messages.success(request, done)
         for place, problem in problems[:_MOST_SENTENCES]:
-            messages.warning(request, f"Row {place} was left out: {problem}")
+            messages.warning(request, _("Row {place} was left out: {problem}").format(place=place, problem=problem))
         if len(problems) > _MOST_SENTENCES:
-            messages.warning(request, f"{len(problems) - _MOST_SENTENCES} more rows were left out.")
+            messages.warning(
+                request, _("{count} more rows were left out.").format(count=len(problems) - _MOST_SENTENCES)
+            )

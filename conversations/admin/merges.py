@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from conversations.admin.records import link
@@ -30,7 +31,7 @@ class ClientMergeAdmin(ExactSearch, ReadOnlyAdmin):
     def undo(self, request: HttpRequest, obj: ClientMerge) -> None:
         undo_merge(obj)
         self.log_change(request, obj, "Undone.")
-        tell(request, ["The merge is undone: they are two clients again."])
+        tell(request, [_("The merge is undone: they are two clients again.")])
 
     @display(description="merge")
     def shown_id(self, obj: ClientMerge) -> str:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.utils.translation import gettext as _
+
 from omega_project.lib import wording
 
 CONVERSATION_TONES = {"open": "success", "pending": "warning", "snoozed": "info", "closed": "default"}
@@ -69,11 +71,12 @@ _HELD = {
     "unknown_sender": "From {sender}, an address that we do not know as this client's.",
     "forged_sender": "It says to be from {sender}, whose domain denies it. Is it really this client's?",
 }
+wording.say(*_HELD.values(), "Held back: {sender}.")
 
 
 def why_held(reason: str, sender: str) -> str:
     """Why a mail waits for a decision; empty where it does not."""
-    return _HELD.get(reason, "Held back: {sender}.").format(sender=sender or "nobody") if reason else ""
+    return _(_HELD.get(reason, "Held back: {sender}.")).format(sender=sender or _("nobody")) if reason else ""
 
 
 def initials(name: str) -> str:

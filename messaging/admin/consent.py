@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from accounts.admin.clients import CONSENT_TONES
@@ -83,7 +84,14 @@ class ConsentAdmin(ByAddressAdmin):
     def lift_bounce(self, request: HttpRequest, obj: Consent) -> None:
         consent.lift_bounce(business_id=obj.business_id, address=obj.address, by=str(request.user))
         self.log_change(request, obj, "Mail may go there again.")
-        tell(request, [f"Mail to {obj.address} may go again. What was blocked meanwhile is not sent: write it anew."])
+        tell(
+            request,
+            [
+                _("Mail to {address} may go again. What was blocked meanwhile is not sent: write it anew.").format(
+                    address=obj.address
+                )
+            ],
+        )
 
     @display(description="mailbox", label={"gone": "danger"})
     def shown_mailbox(self, obj: Consent) -> tuple[str, str] | str:

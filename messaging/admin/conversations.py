@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Staff
@@ -146,7 +147,9 @@ class ConversationAdmin(InboxAdmin):
         box.text, box.errors = typed(form, "body"), sentences_of(error)
         box.subject = typed(form, "subject") or box.subject
         if isinstance(error, Conflict):
-            box.errors = ["An earlier reply of this form was sent already: see the timeline, then send this one again."]
+            box.errors = [
+                _("An earlier reply of this form was sent already: see the timeline, then send this one again.")
+            ]
         if _wants_json(visit.request):
             return JsonResponse({"errors": box.errors, "request_id": box.request_id}, status=error.status)
         return self.page(visit, composer, status=error.status)
@@ -207,7 +210,7 @@ def _wants_json(request: HttpRequest) -> bool:
 def _note(model_admin: ConversationAdmin, visit: Visit) -> str:
     login = visit.request.user.get_username()
     threads.add_note(conversation=visit.conversation, note=note_to_write(visit.request.POST, visit.actor_id, login))
-    return "The note is in the timeline; no client sees it."
+    return _("The note is in the timeline; no client sees it.")
 
 
 def _assign(model_admin: ConversationAdmin, visit: Visit) -> str:
@@ -216,8 +219,8 @@ def _assign(model_admin: ConversationAdmin, visit: Visit) -> str:
         conversation=visit.conversation, staff_id=staff_id, actor_id=visit.actor_id, force=True
     )
     if not changed:
-        return "Nothing changed: it was so already."
-    return f"Assigned to {visit.names[staff_id]}." if staff_id else "Assigned to nobody."
+        return _("Nothing changed: it was so already.")
+    return _("Assigned to %(name)s.") % {"name": visit.names[staff_id]} if staff_id else _("Assigned to nobody.")
 
 
 def _status(model_admin: ConversationAdmin, visit: Visit) -> str:
@@ -229,7 +232,11 @@ def _status(model_admin: ConversationAdmin, visit: Visit) -> str:
     changed = threads.change_status(
         conversation=visit.conversation, status=status, snoozed_until=until, actor_id=visit.actor_id
     )
-    return f"The conversation is {status} now." if changed else "Nothing changed: it was so already."
+    return (
+        _("The conversation is {status} now.").format(status=status)
+        if changed
+        else _("Nothing changed: it was so already.")
+    )
 
 
 def _until(text: str) -> datetime | None:
@@ -243,7 +250,11 @@ def _until(text: str) -> datetime | None:
 
 def _read(model_admin: ConversationAdmin, visit: Visit) -> str:
     done = threads.mark_read(conversation_id=visit.conversation.pk, is_read=True, chosen={})
-    return f"{done['updated']} marked as read." if done["updated"] else "Everything was read already."
+    return (
+        _("{updated} marked as read.").format(updated=done["updated"])
+        if done["updated"]
+        else _("Everything was read already.")
+    )
 
 
 _DEEDS: dict[str, Deed] = {"note": _note, "assign": _assign, "status": _status, "read": _read}

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from conversations.models import Conversation, Message
 from messaging.admin.messages import FAILED
@@ -58,47 +59,47 @@ def _list(model: str, query: str) -> str:
 
 def _unread(threads: QuerySet[Any]) -> Figure:
     count, shown = _counted(threads.filter(unread_count__gt=0, merged_into__isnull=True))
-    sentence = "Clients wait for an answer." if count else "Everything is read."
+    sentence = _("Clients wait for an answer.") if count else _("Everything is read.")
     url = _list("conversations_conversation", "unread=yes")
-    return Figure("Unread conversations", shown, sentence, "mark_chat_unread", "primary", url)
+    return Figure(_("Unread conversations"), shown, sentence, "mark_chat_unread", "primary", url)
 
 
 def _waiting(messages: QuerySet[Any]) -> Figure:
     due = messages.filter(status="queued", due_at__lte=timezone.now())
     count, shown = _counted(due)
     oldest = due.order_by("due_at").values_list("due_at", flat=True).first() if count else None
-    sentence = format_html("The oldest since {}.", moment(oldest)) if oldest else "Nothing waits to be sent."
+    sentence = format_html(_("The oldest since {}."), moment(oldest)) if oldest else _("Nothing waits to be sent.")
     return Figure(
-        "Due to be sent", shown, sentence, "schedule_send", "info", _list("conversations_message", "state=waiting")
+        _("Due to be sent"), shown, sentence, "schedule_send", "info", _list("conversations_message", "state=waiting")
     )
 
 
 def _problems(messages: QuerySet[Any]) -> Figure:
     count, shown = _counted(messages.filter(status__in=FAILED))
-    sentence = "Failed, undelivered or of unknown outcome." if count else "Every message went as it should."
+    sentence = _("Failed, undelivered or of unknown outcome.") if count else _("Every message went as it should.")
     url = _list("conversations_message", "state=problems")
-    return Figure("Messages with problems", shown, sentence, "sms_failed", "danger" if count else "success", url)
+    return Figure(_("Messages with problems"), shown, sentence, "sms_failed", "danger" if count else "success", url)
 
 
 def _failed_events() -> Figure:
     count, shown = _counted(WebhookEvent.objects.filter(status="failed"))
-    sentence = "Look at their errors, mend the cause, replay." if count else "All that came in was understood."
+    sentence = _("Look at their errors, mend the cause, replay.") if count else _("All that came in was understood.")
     url = _list("messaging_webhookevent", "state=failed")
-    return Figure("Failed webhook events", shown, sentence, "webhook", "warning" if count else "success", url)
+    return Figure(_("Failed webhook events"), shown, sentence, "webhook", "warning" if count else "success", url)
 
 
 def _silent_senders(senders: QuerySet[Any]) -> Figure | None:
     """A card only where there is something to see."""
     silent = Q(inbound_silent_since__isnull=False) | Q(receipts_silent_since__isnull=False)
     count, shown = _counted(senders.filter(silent))
-    sentence = "They used to hear of their provider: look at its webhooks."
+    sentence = _("They used to hear of their provider: look at its webhooks.")
     url = reverse("admin:messaging_hearing_changelist")
-    return Figure("Silent senders", shown, sentence, "hearing_disabled", "danger", url) if count else None
+    return Figure(_("Silent senders"), shown, sentence, "hearing_disabled", "danger", url) if count else None
 
 
 def _shut_accounts() -> Figure | None:
     """A card only where there is something to see."""
     count, shown = _counted(Circuit.objects.exclude(state=Circuit.State.CLOSED))
-    sentence = "They fail again and again: their messages wait, and a few try."
+    sentence = _("They fail again and again: their messages wait, and a few try.")
     url = reverse("admin:messaging_circuit_changelist")
-    return Figure("Provider accounts shut", shown, sentence, "electrical_services", "danger", url) if count else None
+    return Figure(_("Provider accounts shut"), shown, sentence, "electrical_services", "danger", url) if count else None

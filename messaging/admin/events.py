@@ -13,6 +13,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 from unfold.decorators import display
 
@@ -23,7 +24,7 @@ from messaging.models import WebhookEvent
 from messaging.services import mail_sources, stored_mail
 from messaging.services.intake import replay_event
 from messaging.services.rehearsing import rehearse
-from omega_project.lib import forms
+from omega_project.lib import forms, wording
 from omega_project.lib.admin import ExactSearch, PostAction, ReadOnlyAdmin, moment, tell
 from omega_project.lib.reach import reach_of
 
@@ -35,6 +36,7 @@ VERDICTS = {
     "asked": "Not a call: omega asked the provider for its own record.",
     "": "Accepted. It came before omega kept by what.",
 }
+wording.say(*VERDICTS.values())
 MOST_SHOWN = 20_000
 MOST_FIELD = 2000
 TONES = {"pending": "warning", "processed": "success", "failed": "danger", "ignored": "default"}
@@ -105,7 +107,7 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": obj,
-            "title": f"What a replay of event {obj.pk} would change",
+            "title": _("What a replay of event {id} would change").format(id=obj.pk),
             "post_actions": [one for one in self.post_actions if one.name == "replay"],
             "may_act": True,
             **rehearsals.told(rehearse(event_id=obj.pk), is_hidden=_is_hidden(request)),
@@ -126,12 +128,19 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
             event.refresh_from_db(fields=["status", "error", "message"])
             self.log_change(request, event, f"Replayed: {event.status}.")
             if event.status == "processed":
-                message = f" See message {event.message_id}." if event.message_id else ""
-                tell(request, [f"Event {event.pk} was processed.{message}"])
+                message = " " + _("See message {id}.").format(id=event.message_id) if event.message_id else ""
+                tell(request, [_("Event {id} was processed.").format(id=event.pk) + message])
             elif event.status == "ignored":
-                tell(request, [f"Event {event.pk} is kept: there is nothing in it that changes anything here."])
+                tell(
+                    request,
+                    [_("Event {id} is kept: there is nothing in it that changes anything here.").format(id=event.pk)],
+                )
             else:
-                tell(request, [f"Event {event.pk} failed again: {event.error}"], messages.ERROR)
+                tell(
+                    request,
+                    [_("Event {id} failed again: {error}").format(id=event.pk, error=event.error)],
+                    messages.ERROR,
+                )
 
     @display(description="event")
     def shown_event(self, obj: WebhookEvent) -> str:
@@ -159,7 +168,7 @@ class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
 
     @display(description="verdict")
     def shown_verdict(self, obj: WebhookEvent) -> str:
-        return VERDICTS.get(obj.verdict, obj.verdict)
+        return _(VERDICTS[obj.verdict]) if obj.verdict in VERDICTS else obj.verdict
 
     @display(description="headers")
     def shown_headers(self, obj: WebhookEvent) -> str:

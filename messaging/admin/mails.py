@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import escape
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from conversations.admin.words import AUTOMATIC, why_held
@@ -20,6 +21,7 @@ from conversations.models import Attachment, Message
 from messaging.mail.html import has_remote, is_bearable, sanitised, shown
 from messaging.models import Email
 from messaging.services.held_mail import accept_held_mail, move_held_mail
+from omega_project.lib import wording
 from omega_project.lib.admin import PostAction, tell
 
 ACCEPT = PostAction("accept_held", "It is this client's", "check", "primary")
@@ -90,7 +92,7 @@ class MailPages:
 
     def move_held(self, request: HttpRequest, obj: Message) -> HttpResponse:
         conversation_id = move_held_mail(message_id=obj.pk)
-        tell(request, ["The mail is in a conversation of its own now: this one."])
+        tell(request, [_("The mail is in a conversation of its own now: this one.")])
         self.log_change(request, obj, "Held mail moved.")  # type: ignore[attr-defined]
         return _to_conversation(conversation_id)
 
@@ -111,7 +113,7 @@ def facts_of(message: Message) -> dict[str, Any] | None:
         "held": why_held(message.metadata.get("held", ""), mail.held_from),
         "automatic": AUTOMATIC.get(message.metadata.get("automatic", ""), ""),
         "from_name": message.metadata.get("from_name", ""),
-        "proof": PROOFS.get(proof.get("verdict", ""), ""),
+        "proof": _(PROOFS[proof["verdict"]]) if proof.get("verdict") in PROOFS else "",
         "spf": proof.get("spf", ""),
         "dkim": ", ".join(f"{domain}: {word}" for domain, word in (proof.get("dkim") or {}).items()),
         "incomplete": bool(message.metadata.get("incomplete")),
@@ -126,6 +128,7 @@ PROOFS = {
     "fail": "The sender's domain denies it: it may be forged.",
     "unknown": "Nobody vouches for the sender.",
 }
+wording.say(*PROOFS.values())
 
 
 def _harmless(message: Message) -> str:

@@ -132,7 +132,11 @@ class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnly
         if CANCEL in self.post_actions_for(obj):
             self.cancel(request, obj)
         else:
-            tell(request, [f"Message {obj.pk} is {obj.status}: it cannot be taken back."], messages.WARNING)
+            tell(
+                request,
+                [_("Message {id} is {status}: it cannot be taken back.").format(id=obj.pk, status=obj.status)],
+                messages.WARNING,
+            )
 
     def _retry(self, request: HttpRequest, chosen: list[Message], *, force: bool) -> None:
         if not chosen:  # to the service, no ids means every failed message

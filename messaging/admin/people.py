@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from accounts.models import Client
 from conversations.admin.clients import ClientAdmin
@@ -40,4 +41,11 @@ class PersonAdmin(ClientAdmin):
             raise PermissionDenied
         done = erasing.erase_client(business_id=obj.business_id, client_id=obj.pk)
         touch(request, "admin.client: erase", obj)
-        tell(request, [f"All that was kept of this client is gone: {done.messages} messages, {done.files} files."])
+        tell(
+            request,
+            [
+                _("All that was kept of this client is gone: {messages} messages, {files} files.").format(
+                    messages=done.messages, files=done.files
+                )
+            ],
+        )

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from conversations.admin.records import OfMessageAdmin
@@ -97,7 +98,7 @@ class CircuitAdmin(ReadOnlyAdmin):
         """For who has mended it: the next few messages try the account at once."""
         circuits.try_now(circuit_id=obj.pk)
         self.log_change(request, obj, "Tried at once.")
-        tell(request, ["The next messages that are due try it. If one is taken, the rest follow."])
+        tell(request, [_("The next messages that are due try it. If one is taken, the rest follow.")])
 
     @display(description="account")
     def shown_account(self, obj: Circuit) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from messaging.services.rehearsing import Difference, Rehearsal
 from omega_project.lib import wording
@@ -36,7 +37,7 @@ _ENDS = {
     "failed": "It would fail again.",
     "pending": "It would wait on, to be tried again.",
 }
-wording.say(*_ENDS.values())
+wording.say(*_ENDS.values(), *(thing for thing, _page in _THINGS.values()))
 
 
 def told(found: Rehearsal, *, is_hidden: bool) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def told(found: Rehearsal, *, is_hidden: bool) -> dict[str, Any]:
 def _difference(one: Difference, is_hidden: bool) -> dict[str, Any]:
     thing, page = _THINGS.get(one.table, (one.table, ""))
     return {
-        "deed": f"A new {thing} would be made" if one.is_new else f"The {thing} #{one.pk} would change",
+        "deed": _deed(one, thing),
         "is_new": one.is_new,
         "url": _url(page, one),
         "columns": [
@@ -60,6 +61,11 @@ def _difference(one: Difference, is_hidden: bool) -> dict[str, Any]:
             for name, pair in sorted(one.columns.items())
         ],
     }
+
+
+def _deed(one: Difference, thing: str) -> str:
+    told = _("A new {thing} would be made") if one.is_new else _("The {thing} #{id} would change")
+    return told.format(thing=_(thing), id=one.pk)
 
 
 def _url(page: str, one: Difference) -> str:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
@@ -30,7 +31,9 @@ class TemplateForm(forms.ModelForm):
         body: str = self.cleaned_data["body"].replace("\r\n", "\n")
         require_whole_variables(body)
         if len(body) > MOST_WORDS:
-            raise ValidationError(f"This has {len(body)} letters; at most {MOST_WORDS} are taken.")
+            raise ValidationError(
+                _("This has {count} letters; at most {most} are taken.").format(count=len(body), most=MOST_WORDS)
+            )
         return body
 
     def clean_subject(self) -> str:
@@ -41,13 +44,13 @@ class TemplateForm(forms.ModelForm):
     def clean_language(self) -> str:
         language: str = self.cleaned_data["language"].strip()
         if not _LANGUAGE.match(language):
-            raise ValidationError("Write a language as its two letters, such as en, es or pt-BR.")
+            raise ValidationError(_("Write a language as its two letters, such as en, es or pt-BR."))
         return language
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("channel") == "email" and not cleaned.get("subject"):
-            self.add_error("subject", "An e-mail needs a subject.")
+            self.add_error("subject", _("An e-mail needs a subject."))
         return cleaned
 
 
@@ -55,7 +58,9 @@ def require_whole_variables(text: str) -> None:
     """ValidationError where braces stand that are no variable: they would go to the client as they are."""
     rest = VARIABLE.sub("", text)
     if "{{" in rest or "}}" in rest:
-        raise ValidationError("A variable stands as {{ name }}: letters, digits, _ and . between two pairs of braces.")
+        raise ValidationError(
+            _("A variable stands as {{ name }}: letters, digits, _ and . between two pairs of braces.")
+        )
 
 
 @admin.register(Template)

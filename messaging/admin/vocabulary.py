@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from messaging.models import CarrierCode, ConsentKeyword, RetryRule
@@ -33,7 +34,7 @@ class KeywordForm(forms.ModelForm):
     def clean_word(self) -> str:
         word = re.sub(r"[\W_]+", "", self.cleaned_data["word"]).upper()
         if not word:
-            raise ValidationError("This must have a letter or a digit: texts are compared without spaces and signs.")
+            raise ValidationError(_("This must have a letter or a digit: texts are compared without spaces and signs."))
         return word
 
 

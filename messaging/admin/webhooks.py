@@ -13,6 +13,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -99,17 +100,17 @@ class WebhookEndpointAdmin(OmegaAdmin):
     def switch_on(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         webhook_endpoints.change_endpoint(obj, is_enabled=True)
         self.log_change(request, obj, "Switched on.")
-        tell(request, ["It goes on where it stopped."])
+        tell(request, [_("It goes on where it stopped.")])
 
     def switch_off(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         webhook_endpoints.change_endpoint(obj, is_enabled=False)
         self.log_change(request, obj, "Switched off.")
-        tell(request, ["It is told nothing until it is switched on again, and then from here on."])
+        tell(request, [_("It is told nothing until it is switched on again, and then from here on.")])
 
     def replay_failed(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         count = webhook_endpoints.replay_deliveries(webhook_endpoints.Replay(obj.pk, status="failed"))
         self.log_change(request, obj, "Replayed what failed.")
-        tell(request, [f"{count} to be sent again." if count else "Nothing failed for good."])
+        tell(request, [_("{count} to be sent again.").format(count=count) if count else _("Nothing failed for good.")])
 
     def rotate(self, request: HttpRequest, obj: WebhookEndpoint) -> None:
         secret, _ = webhook_endpoints.rotate_secret(obj)
@@ -185,7 +186,7 @@ class WebhookDeliveryAdmin(ExactSearch, ReadOnlyAdmin):
     def replay(self, request: HttpRequest, obj: WebhookDelivery) -> None:
         webhook_endpoints.replay_delivery(obj)
         self.log_change(request, obj, "Sent again.")
-        tell(request, [f"Delivery {obj.pk} is sent again."])
+        tell(request, [_("Delivery {id} is sent again.").format(id=obj.pk)])
 
     @admin.action(description="Send again", permissions=["act"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

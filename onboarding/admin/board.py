@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
@@ -140,14 +141,14 @@ class OnboardingAdmin(OmegaAdmin):
         for row in chosen:
             try:
                 retry_onboarding(onboarding_id=row.pk)
-                tell(request, [f"{row.business} goes on."])
+                tell(request, [_("{business} goes on.").format(business=row.business)])
             except ApiError as error:
                 tell(request, [f"{row.business}: {error.detail}"], messages.WARNING)
 
     def retry(self, request: HttpRequest, obj: Onboarding) -> None:
         retry_onboarding(onboarding_id=obj.pk)
         self.log_change(request, obj, "Retried.")
-        tell(request, ["It goes on from the step that waited."])
+        tell(request, [_("It goes on from the step that waited.")])
 
     def correct(self, request: HttpRequest, obj: Onboarding) -> HttpResponse:
         """To the form, with this request in it: sent again, it is the same onboarding, which goes on by it."""
@@ -161,7 +162,7 @@ class OnboardingAdmin(OmegaAdmin):
     def take_key(self, request: HttpRequest, obj: Onboarding) -> None:
         key = take_key(onboarding_id=obj.pk)
         if key is None:
-            tell(request, ["Somebody else has read the key. Make another one under API keys."], messages.ERROR)
+            tell(request, [_("Somebody else has read the key. Make another one under API keys.")], messages.ERROR)
             return
         self.log_change(request, obj, "API key shown.")
         sentence = 'Copy the key now, it is never shown again: <code class="om-key">{}</code>'

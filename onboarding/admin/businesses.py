@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.admin import StackedInline, TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
@@ -141,7 +142,7 @@ class BusinessPage(BusinessAdmin):
     def suspend(self, request: HttpRequest, obj: Business) -> None:
         suspending.suspend_business(business_id=obj.pk)
         self.log_change(request, obj, "Suspended.")
-        tell(request, [f"{obj} is suspended: it receives and records, and sends nothing."])
+        tell(request, [_("{obj} is suspended: it receives and records, and sends nothing.").format(obj=obj)])
 
     def resume(self, request: HttpRequest, obj: Business) -> None:
         self._resume(request, obj, suspending.KEEPS)
@@ -152,5 +153,5 @@ class BusinessPage(BusinessAdmin):
     def _resume(self, request: HttpRequest, obj: Business, keeps: timedelta) -> None:
         dropped = suspending.resume_business(business_id=obj.pk, keeps=keeps)
         self.log_change(request, obj, "Resumed.")
-        left = f" {dropped} messages that waited are not sent." if dropped else ""
-        tell(request, [f"{obj} sends again.{left}"])
+        left = " " + _("{count} messages that waited are not sent.").format(count=dropped) if dropped else ""
+        tell(request, [_("{business} sends again.").format(business=obj) + left])

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from django import forms
+from django.utils.translation import gettext as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -105,7 +106,7 @@ class OnboardingForm(forms.ModelForm):
     def _show(self, fault: Fault, *, is_json: bool) -> None:
         place = [str(part) for part in fault["loc"][1:]]
         if is_json:
-            self.add_error("whole", f"{'.'.join(place) or 'The request'} {fault['msg']}.")
+            self.add_error("whole", f"{'.'.join(place) or _('The request')} {fault['msg']}.")
             return
         field, prefix = _field_of(place)
         self.add_error(field, f"{prefix} {fault['msg']}.")

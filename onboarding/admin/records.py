@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 
 from omega_project.lib.admin import PostAction, ReadOnlyAdmin, moment, tell
@@ -65,7 +66,7 @@ class InvitationAdmin(ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, obj: Invitation) -> None:
         if send_again(invitation_id=obj.pk):
             self.log_change(request, obj, "Sent once more.")
-            tell(request, ["It goes out within seconds."])
+            tell(request, [_("It goes out within seconds.")])
 
     @display(description="staff member")
     def shown_staff(self, obj: Invitation) -> str:

@@ -1,5 +1,6 @@
 """The admin in English and Spanish, and in the viewer's zone: no word without Spanish, no text that nobody marked."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -59,6 +60,47 @@ def test_no_text_of_a_template_is_unmarked(path):
 def test_a_text_that_nobody_marked_is_found():
     assert unmarked("<p>Hello there</p>") == ["Hello there"]
     assert not unmarked("<p>{% translate 'Hello there' %} {{ name }}</p>")
+
+
+SPOKEN = sorted(
+    path
+    for app in catalogue.OURS
+    for path in (ROOT / app).rglob("*.py")
+    if {"admin", "console"} & set(path.parts) or path.parent.name == "accounts"
+)
+TELL = {"tell", "add_error", "ValidationError", "success", "error", "warning", "info"}
+MARK = {"_", "gettext", "gettext_lazy", "ngettext", "getattr"}
+
+
+def called(node):
+    return getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+
+
+def told(source):
+    """Sentences that Python tells a person, and that nobody marked: a word, a blank, a word."""
+    for node in ast.walk(ast.parse(source)):
+        is_log = getattr(getattr(getattr(node, "func", None), "value", None), "id", "") == "log"
+        if called(node) in TELL and not is_log:
+            yield from (one for part in node.args for one in _strings(part))
+
+
+def _strings(node):
+    if called(node) in MARK:
+        return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"[a-z]{2} [a-z]", node.value):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from _strings(child)
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_sentence_that_python_tells_is_unmarked(path):
+    assert not list(told(path.read_text()))
+
+
+def test_a_sentence_that_nobody_marked_is_found():
+    assert list(told('tell(request, [f"{one} goes on now."])')) == [" goes on now."]
+    assert not list(told('tell(request, [_("It goes on now.")])'))
 
 
 def test_each_person_has_their_own_language(browser):

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.admin.checks import require_same_business
 from accounts.admin.filters import BusinessFilter
@@ -26,7 +27,7 @@ class VoiceSettingsForm(forms.ModelForm):
         require_same_business(self, "text_back_template")
         template = cleaned.get("text_back_template")
         if template is not None and template.channel != "sms":
-            self.add_error("text_back_template", "This is no template for texts.")
+            self.add_error("text_back_template", _("This is no template for texts."))
         return cleaned
 
 
