@@ -30,6 +30,7 @@ class BusinessForm(AddressForm):
 
 @admin.register(Business)
 class BusinessAdmin(OmegaAdmin):
+    empty_text = "A business comes by an onboarding, or from the host platform."
     form = BusinessForm
     of_business = "pk"
     list_display = ("name", "shown_status", "timezone", "country", "quiet_hours", "created")

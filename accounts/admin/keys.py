@@ -28,6 +28,7 @@ class ApiKeyForm(ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(OmegaAdmin):
+    empty_text = "A host platform calls omega with a key. Add one: it is shown once."
     form = ApiKeyForm
     list_display = ("name", "shown_prefix", "shown_scope", "shown_state", "created", "expires_at")
     list_filter = (BusinessFilter,)

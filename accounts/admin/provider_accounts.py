@@ -54,6 +54,7 @@ class ProviderAccountForm(forms.ModelForm):
 
 @admin.register(ProviderAccount)
 class ProviderAccountAdmin(OfBusinessAdmin):
+    empty_text = "Every business sends by the platform's own account. Add one here for a business that has its own."
     form = ProviderAccountForm
     list_display = ("__str__", "business", "shown_secrets", "is_active", "shown_updated")
     list_filter = (BusinessFilter, "provider", "is_active")

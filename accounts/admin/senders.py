@@ -40,6 +40,7 @@ def _normalised(channel: str, address: str, country: str | None) -> str:
 
 @admin.register(Sender)
 class SenderAdmin(OfBusinessAdmin):
+    empty_text = "Without a sender nothing can be sent. Add a number or an address of the business at its provider."
     form = SenderForm
     list_display = ("address", "business", "shown_channel", "provider", "location", "is_default", "is_active")
     list_filter = (BusinessFilter, "channel", "is_default", "is_active")

@@ -59,6 +59,7 @@ class AssigneeFilter(SimpleListFilter):
 class InboxAdmin(OmegaAdmin):
     """The list. What a row shows of its last message is kept on the conversation; bodies are cut by the database."""
 
+    empty_text = "A conversation begins with a client's first message, or with the first one to them."
     list_display = ("shown_client", "shown_preview", "shown_status", "shown_assignee", "shown_business", "shown_last")
     list_display_links = None
     list_filter = (BusinessFilter, "status", UnreadFilter, AssigneeFilter)

@@ -72,6 +72,7 @@ LIFT = PostAction(
 
 @admin.register(Consent)
 class ConsentAdmin(ByAddressAdmin):
+    empty_text = "Nobody has opted in or out yet. Who was asked on paper is recorded by the API."
     list_display = ("address", "shown_channel", "shown_state", "shown_mailbox", "shown_business", "shown_at")
     fields = (
         ("address", "channel"), ("business", "state"), "updated_at", ("bounced_at", "bounce_reason"), "shown_history",

@@ -61,6 +61,7 @@ class EventStateFilter(SimpleListFilter):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(ExactSearch, ReadOnlyAdmin):
+    empty_text = "No provider has called yet. Check that its webhooks name this server: docs/operations.md."
     list_display = ("shown_event", "shown_status", "shown_error", "attempts", "shown_message", "shown_at")
     list_filter = (EventStateFilter,)
     exact_numbers = ("pk", "message_id")

@@ -61,6 +61,7 @@ CANCEL = PostAction("cancel", "Cancel", "cancel", "danger", "Take this message b
 
 @admin.register(Message)
 class MessageAdmin(problems.ProblemBoard, mails.MailPages, ExactSearch, ReadOnlyAdmin):
+    empty_text = "Nothing has been said yet. Write to a client from their conversation, or by the API."
     list_display = ("shown_id", "shown_text", "shown_status", "shown_parties", "shown_business", "shown_at")
     list_display_links = ("shown_id",)
     list_filter = (StateFilter,)

@@ -65,6 +65,7 @@ def require_whole_variables(text: str) -> None:
 
 @admin.register(Template)
 class TemplateAdmin(OfBusinessAdmin):
+    empty_text = "A template saves typing what is said often. Add one, and call it in the inbox's box by a slash."
     form = TemplateForm
     is_removable = True
     list_display = ("name", "business", "channel", "language", "shown_words", "shown_variables")

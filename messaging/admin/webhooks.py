@@ -46,6 +46,7 @@ class EndpointForm(ModelForm):
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(OmegaAdmin):
+    empty_text = "No host platform is told what changes. Add the address that it listens at."
     form = EndpointForm
     is_removable = True
     list_display = ("url", "business", "shown_events", "shown_state", "shown_failing", "created")

@@ -18,6 +18,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -136,6 +137,8 @@ class OmegaAdmin(AuditedAdmin):
     warn_unsaved_form = True
     preserve_filters = True
     is_removable = False
+    # What a list without a row tells to do next.
+    empty_text = ""
     of_business: str | None = None
     # Of its deeds and actions those that may be done by who sees masked data: they need to look at nobody.
     blind_deeds: Sequence[str] = ()
@@ -144,6 +147,10 @@ class OmegaAdmin(AuditedAdmin):
     post_actions: Sequence[PostAction] = ()
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     change_form_outer_before_template = "admin/omega_lib/post_actions.html"
+
+    @property
+    def shown_empty_text(self) -> str:
+        return _(self.empty_text) if self.empty_text else ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """What it says in its attributes is shown in the language of the page."""

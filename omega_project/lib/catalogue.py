@@ -95,7 +95,7 @@ def _of_admin(one: Any) -> Iterator[str]:
         if kind.__module__.startswith(OURS):
             told = (getattr(value, "short_description", "") for value in vars(kind).values() if callable(value))
             yield from (str(text) for text in told if text)
-    yield str(one.search_help_text or "")
+    yield from (str(one.search_help_text or ""), str(getattr(one, "empty_text", "")))
     for title, options in one.fieldsets or ():
         yield from (str(title or ""), str(options.get("description", "")))
     for kind in one.list_filter or ():

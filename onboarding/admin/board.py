@@ -73,6 +73,7 @@ class StepInline(TabularInline):
 class OnboardingAdmin(OmegaAdmin):
     """A list that says at a glance who waits for what; the page of one has its steps."""
 
+    empty_text = "No business is being set up. Add one here, or by POST /business/onboard."
     form = OnboardingForm
     list_display = ("shown_business", "shown_status", "shown_step", "shown_detail", "source", "shown_created")
     list_filter = ("status", "source")

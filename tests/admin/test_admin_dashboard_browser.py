@@ -38,3 +38,31 @@ def test_charts_are_drawn_and_nothing_is_wider_than_a_phone(live_server, busines
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")  # once the charts are smaller
     assert faults == []
+
+
+# Clicks the middle of the first bar that stands for something, and tells how much it stands for.
+CLICK = """() => {
+  for (const canvas of document.querySelectorAll("canvas[data-chart]")) {
+    const chart = Chart.getChart(canvas);
+    if (chart.config.type !== "bar") continue;
+    for (const [set, one] of chart.data.datasets.entries()) {
+      const at = one.data.findIndex((value) => value > 0);
+      if (at < 0) continue;
+      const bar = chart.getDatasetMeta(set).data[at];
+      const box = canvas.getBoundingClientRect();
+      const place = { clientX: box.left + bar.x, clientY: box.top + (bar.y + bar.base) / 2, bubbles: true };
+      canvas.dispatchEvent(new MouseEvent("click", place));
+      return one.data[at];
+    }
+  }
+  return 0;
+}"""
+
+
+def test_a_bar_leads_to_its_rows(live_server, business, page):  # noqa: F811
+    log_in(page, f"{live_server.url}{PLACE}")
+    expect(page.locator("html")).to_have_attribute("data-charts", "4")
+    count = page.evaluate(CLICK)
+    page.wait_for_url("**/rows/?**")
+    assert count > 0
+    expect(page.locator("#result_list tbody tr, .db-rows tbody tr, table tbody tr")).to_have_count(count)

@@ -172,3 +172,23 @@ def test_the_sidebar_marks_the_list_that_is_open(browser):
     for url, title in ((INBOX, "Conversations"), (f"{INBOX}?unread=yes", "Unread")):
         groups = browser.get(url).context["sidebar_navigation"]
         assert [item["title"] for group in groups for item in group["items"] if item["active"]] == [title]
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("conversations/message", "Nothing has been said yet."),
+        ("messaging/webhookevent", "No provider has called yet."),
+        ("messaging/template", "A template saves typing"),
+        ("accounts/sender", "Without a sender nothing can be sent."),
+        ("onboarding/onboarding", "No business is being set up."),
+        ("messaging/attempt", "Rows come here by themselves"),
+    ],
+)
+def test_an_empty_list_says_what_to_do_next(browser, path, sentence):
+    answer = browser.get(f"/admin/{path}/").content.decode()
+    assert sentence in answer
+    searched = browser.get(f"/admin/{path}/", {"q": "999999"}).content.decode()
+    assert sentence not in searched or "Nothing fits" not in answer
+    if 'id="searchbar"' in searched:
+        assert "Show everything" in searched

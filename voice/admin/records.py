@@ -13,6 +13,7 @@ from voice.models import Call, Leg, Recording
 
 @admin.register(Call)
 class CallAdmin(ExactSearch, ReadOnlyAdmin):
+    empty_text = "Nobody has called yet. Calls come in by a number whose webhook is omega's: docs/voice.md."
     list_display = ("sid", "business", "shown_message", "step", "dial_status", "refusal", "shown_at")
     list_filter = (BusinessFilter,)
     list_select_related = ("business",)
