@@ -54,11 +54,18 @@ class Result:
         return not any(self.broken.values())
 
 
+# Callers try again what failed, all that there is: what the demo shows as failed is not theirs.
+_LEAVE_FAILED = """
+UPDATE conversations_message SET error_retryable = false WHERE status IN ('failed', 'undelivered') RETURNING id
+"""
+
+
 def fire(system: System, *, seed: int, shape: Shape, rounds: int = 1) -> Result:
     """Carry out the plan of a seed, let things settle, measure how soon it goes on by itself, and compare."""
     plan, journal = draw(seed, shape), Journal()
     system.carrier("PUT", "/faults", {"magic": False, "twilio": {"latency_ms": 20}, "sendgrid": {"latency_ms": 20}})
     system.carrier("DELETE", "/ledger")
+    system.rows(_LEAVE_FAILED)
     before = standing(system)
     journal.began = time.monotonic()
     undone = _burn(system, journal, plan)

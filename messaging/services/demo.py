@@ -26,9 +26,13 @@ UPDATE conversations_message SET created_at = %(at)s, sent_at = %(sent)s, delive
 """
 # By kind of a text: direction and status.
 _TEXTS = {"in": ("inbound", "received"), "out": ("outbound", "delivered"), "lost": ("outbound", "undelivered")}
+# As if omega had sent it, so that it can be tried again.
 _LOST = """
-UPDATE conversations_message SET delivered_at = NULL, error_code = '30003', error_retryable = true, attempts = 1,
-    due_at = created_at, error_message = 'The phone was switched off or out of reach.' WHERE id = %(id)s
+UPDATE conversations_message m SET delivered_at = NULL, error_code = '30003', error_retryable = true, attempts = 1,
+    due_at = m.created_at, error_message = 'The phone was switched off or out of reach.', provider = s.provider,
+    sender_id = s.id
+FROM accounts_sender s
+WHERE m.id = %(id)s AND s.business_id = m.business_id AND s.channel = m.channel AND s.address = m.from_address
 """
 # The told times instead of the moment of the telling, for the thread as a whole.
 _SUMMARY = """

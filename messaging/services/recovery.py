@@ -93,9 +93,13 @@ SELECT DISTINCT priority FROM (
     AND due_at <= clock_timestamp() LIMIT 200) due
 """
 _ORPHANS = """
-UPDATE conversations_message SET status = 'failed', error_code = 'no_sender', lease_until = NULL,
-    error_message = 'The sender of this message was removed.'
-WHERE status = 'queued' AND due_at IS NOT NULL AND sender_id IS NULL RETURNING id
+WITH orphans AS (
+    UPDATE conversations_message SET status = 'failed', error_code = 'no_sender', lease_until = NULL,
+        error_message = 'The sender of this message was removed.'
+    WHERE status = 'queued' AND due_at IS NOT NULL AND sender_id IS NULL RETURNING id
+)
+INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)
+SELECT id, 'queued', 'failed', 'sweep', 'its sender was removed', clock_timestamp() FROM orphans RETURNING message_id
 """
 
 

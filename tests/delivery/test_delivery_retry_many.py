@@ -28,7 +28,8 @@ DO $$ DECLARE one record; BEGIN
 END $$;
 INSERT INTO conversations_message ({names})
 SELECT {values} FROM conversations_message m, generate_series(1, {most}) n WHERE m.id = {one};
-ALTER TABLE conversations_message ENABLE TRIGGER USER
+ALTER TABLE conversations_message ENABLE TRIGGER USER;
+ANALYZE conversations_message
 """
 
 

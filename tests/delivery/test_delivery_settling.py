@@ -193,6 +193,17 @@ def test_a_lost_worker_is_found_by_its_lease_and_its_message_goes_at_once(monkey
     assert MessageEvent.objects.filter(message_id=message_id, status="unknown", source="sweep").exists()
 
 
+def test_what_lost_its_sender_fails_and_its_history_says_so():
+    owner = world.business()
+    message_id = world.text(owner, world.client(owner))
+    Message.objects.update(sender=None)
+    recovery.sweep()
+    row = world.message(message_id)
+    assert (row.status, row.error_code) == ("failed", "no_sender")
+    last = MessageEvent.objects.filter(message_id=message_id).latest("pk")
+    assert (last.from_status, last.status, last.source) == ("queued", "failed", "sweep")
+
+
 def test_a_message_that_ends_its_worker_three_times_is_set_aside(monkeypatch: pytest.MonkeyPatch):
     message_id, _ = sending()
     monkeypatch.setattr(recovery, "_ask", lambda row, provider, ready: [])
