@@ -145,6 +145,8 @@ export class SandboxDevice extends EventTarget {
       method: "POST",
       headers: body ? { "Content-Type": "application/json" } : {},
       body: body ? JSON.stringify(body) : undefined,
+    }).catch(() => {
+      throw new Error(words.noCarrier);
     });
     const found = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Error(found.message || found.error || words.refused);
