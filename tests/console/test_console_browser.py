@@ -85,6 +85,12 @@ def told(page, sentence):  # noqa: F811
     expect(page.locator("#toasts")).to_contain_text(sentence)
 
 
+def anew(page, sentence):  # noqa: F811
+    """A deed after which the conversation is fetched anew has been told, and what was fetched stands there."""
+    told(page, sentence)
+    expect(page.locator("#open")).not_to_have_attribute("aria-busy", "true")
+
+
 def row_of(message):
     return aside(lambda: Message.objects.filter(body=message).values("status", "channel").first())
 
@@ -108,20 +114,24 @@ def test_deeds_by_key(live_server, thread, page, faults):  # noqa: F811
 
     keys.press("b")
     page.get_by_role("button", name="Yes").click()
+    anew(page, "Blocked: nothing goes")
     expect(page.locator("#box-why")).to_have_text("This client is blocked.")
     expect(page.locator("#box-instead button")).to_have_text(["Leave a note for your colleagues"])
     keys.press("b")
     page.get_by_role("button", name="Yes").click()
+    anew(page, "Unblocked.")
     expect(page.locator("#box-closed")).to_be_hidden()
 
     keys.press("g")
     keys.type("anna")
     page.locator("#merge-found [data-client]").click()
     page.get_by_role("button", name="Yes").click()
+    anew(page, "is part of this client now")
     expect(entries).to_contain_text("It is me, from work")
 
     keys.press("n")
     keys.type("@Mo")
+    expect(page.locator("#box-choices")).to_contain_text("Mo Santos")
     keys.press("Enter")
     keys.type("please look")
     keys.press("Control+Enter")
