@@ -75,12 +75,17 @@ FROM w JOIN conversations_message m ON m.id = w.id CROSS JOIN LATERAL (
 WHERE m.direction = 'outbound' AND e.status <> m.status
     AND NOT (e.status IN ('queued', 'scheduled', 'unknown', 'sent') AND m.status IN ('sending', 'queued'))
 """
+# What failed after it was taken goes once more where a person says so: `retrying.py` writes that into its history.
 _DOUBLE_HAND_OVER = """
-SELECT m.id, x.n || ' tries of it were accepted: ' || x.sids AS detail
+SELECT m.id, count(*) + 1 || ' tries of it were accepted: ' || string_agg(x.sids, '; ') AS detail
 FROM w JOIN conversations_message m ON m.id = w.id CROSS JOIN LATERAL (
-    SELECT count(DISTINCT a.provider_message_id) AS n, string_agg(DISTINCT a.provider_message_id, ', ') AS sids
-    FROM messaging_attempt a WHERE a.message_id = m.id AND a.outcome = 'accepted') x
-WHERE x.n > 1
+    SELECT a.started_at, lag(a.started_at) OVER tries AS before, concat_ws(', then ', lag(a.provider_message_id)
+        OVER tries, a.provider_message_id) AS sids, a.provider_message_id <> lag(a.provider_message_id) OVER tries AS other
+    FROM messaging_attempt a WHERE a.message_id = m.id AND a.outcome = 'accepted' WINDOW tries AS (ORDER BY a.number)) x
+WHERE x.other AND NOT EXISTS (
+    SELECT 1 FROM conversations_messageevent e WHERE e.message_id = m.id AND e.status = 'queued'
+        AND e.from_status IN ('failed', 'undelivered') AND e.at BETWEEN x.before AND x.started_at)
+GROUP BY m.id
 """
 _ORPHAN_TRIES = """
 SELECT a.id, 'try ' || a.number || ' of message ' || a.message_id || ' never ended; the message is ' || m.status

@@ -139,6 +139,21 @@ def test_a_planted_fault_is_found_and_mended_where_it_can_be(name):
     assert again.is_well is PLANTED[name][1], again
 
 
+@pytest.mark.parametrize(("minutes", "found"), [(60, 0), (10, 1), (200, 1)])
+def test_what_came_back_and_was_tried_again_by_hand_was_not_handed_over_twice(minutes, found):
+    plant("handed_over_once")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE messaging_attempt SET started_at = now() - interval '2 hours' WHERE number = 1")
+        cursor.execute(
+            "INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)"
+            " SELECT message_id, 'undelivered', 'queued', 'admin', 'tried again by hand', now() - %s * interval '1 minute'"
+            " FROM messaging_attempt LIMIT 1",
+            [minutes],
+        )
+    (told,) = doctoring.examine(names=["handed_over_once"])
+    assert told.found == found
+
+
 def test_an_empty_database_is_well_and_looked_at_in_no_time():
     reports = doctoring.examine(seconds=0.1)
     assert all(one.is_well and one.complete for one in reports)
