@@ -124,10 +124,25 @@ def test_deeds_by_key(live_server, thread, page, faults):  # noqa: F811
 
     keys.press("g")
     keys.type("anna")
+    held = []
+    page.route("**/thread/", lambda route: held.append(route))
     page.locator("#merge-found [data-client]").click()
     page.get_by_role("button", name="Yes").click()
+    expect(page.locator("#open")).to_have_attribute("aria-busy", "true")
+    page.locator("#box-body").click()
+    keys.type("Half a sen")
+    picture = {"name": "knee.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n"}
+    page.set_input_files("#box-file", [picture])
+    page.locator("#box-body").focus()
+    held[0].continue_()
+    page.unroute("**/thread/")
     anew(page, "is part of this client now")
     expect(entries).to_contain_text("It is me, from work")
+    keys.type("tence")  # while the conversation is fetched anew, somebody goes on writing
+    expect(page.locator("#box-body")).to_have_value("Half a sentence")
+    expect(page.locator("#box")).to_contain_text("knee.png")
+    page.locator("#box-body").fill("")
+    page.locator("#box-body").blur()
 
     keys.press("n")
     keys.type("@Mo")

@@ -11,7 +11,7 @@ const PLAIN = { "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–
 const find = (id) => document.getElementById(id);
 
 export class Box {
-  constructor(timeline, refresh) {
+  constructor(timeline, refresh, before = null) {
     this.form = find("box");
     this.timeline = timeline;
     this.refresh = refresh;
@@ -24,7 +24,8 @@ export class Box {
     this.mentioned = new Map();
     this.choices = new Choices(this);
     this.listen();
-    this.restore();
+    if (before) this.takeOver(before);
+    else this.restore();
   }
 
   get mode() {
@@ -219,6 +220,22 @@ export class Box {
     find("box-cc").value = this.kept.cc || "";
     this.turnTo(draft?.mode || this.form.dataset.mode);
     if (this.body.value) toast(words.restored, { seconds: 3 });
+  }
+
+  /* The same conversation, fetched anew under somebody's hands: all that was in the box goes on where it was. */
+  takeOver(before) {
+    const when = before.form.querySelector("#box-when").value;
+    Object.assign(this.kept, before.kept);
+    this.files.chosen = before.files.chosen;
+    this.mentioned = before.mentioned;
+    find("box-subject").value = this.kept.subject;
+    find("box-cc").value = this.kept.cc;
+    this.turnTo(before.mode);
+    if (when) this.later(true);
+    find("box-when").value = when;
+    if (!before.hadFocus) return;
+    this.body.focus();
+    this.body.setSelectionRange(before.body.selectionStart, before.body.selectionEnd);
   }
 
   /* Sending */

@@ -104,7 +104,8 @@ function arrived() {
   find("open").removeAttribute("aria-busy");
   if (!timeline) return;
   wanted = timeline.id;
-  box = find("box") ? new Box(timeline, () => news([timeline.id], [])) : null;
+  const before = box?.timeline.id === wanted ? box : null;
+  box = find("box") ? new Box(timeline, () => news([timeline.id], []), before) : null;
   rows.querySelector(`.in-row[data-id="${wanted}"]`)?.classList.remove("in-row--new");
   rows.querySelector(`.in-row[data-id="${wanted}"] .in-dot`)?.remove();
   markOpen();
@@ -437,7 +438,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     sessionOver();
   } else if (target?.id === "open" && !pathInfo.requestPath.includes(`/${wanted}/`)) {
     event.detail.shouldSwap = false; // somebody has gone on to another one meanwhile
-  }
+  } else if (target?.id === "open" && box) box.hadFocus = document.activeElement === box.body;
 });
 document.body.addEventListener("htmx:afterSwap", (event) => {
   const { target } = event.detail;
