@@ -60,7 +60,7 @@ def test_bench_quick_run_measures_and_ends_all(home):
 
 
 def test_bench_stopped_in_the_middle_ends_all(home):
-    process = started(home, "--quick", "--only", "bounds")
+    process = started(home, "--quick", "--seconds", "20", "--only", "bounds")
     for line in process.stdout:
         if line.startswith("Bounds"):
             break
