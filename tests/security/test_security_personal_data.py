@@ -171,7 +171,7 @@ def test_no_log_job_or_report_has_anything_of_anybody(place, reports, tmp_path):
     heard = []
     threading.Thread(target=overhear, args=(place.redis_url, heard), daemon=True).start()
     settings = {"SENTRY_DSN": f"http://key@127.0.0.1:{reports.server_port}/1", "LOG_FORMAT": "json"}
-    settings |= {"EMAIL_URL": f"filemail://{tmp_path}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    settings |= {"EMAIL_URL": f"filemail:///{tmp_path}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
     with Receiver() as receiver, Omega(place, **settings, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint) as omega:
         business = omega.seed()["businesses"][0]
         omega.start_all()
