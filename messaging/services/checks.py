@@ -79,8 +79,9 @@ WHERE m.direction = 'outbound' AND e.status <> m.status
 _DOUBLE_HAND_OVER = """
 SELECT m.id, count(*) + 1 || ' tries of it were accepted: ' || string_agg(x.sids, '; ') AS detail
 FROM w JOIN conversations_message m ON m.id = w.id CROSS JOIN LATERAL (
-    SELECT a.started_at, lag(a.started_at) OVER tries AS before, concat_ws(', then ', lag(a.provider_message_id)
-        OVER tries, a.provider_message_id) AS sids, a.provider_message_id <> lag(a.provider_message_id) OVER tries AS other
+    SELECT a.started_at, lag(a.started_at) OVER tries AS before,
+        concat_ws(', then ', lag(a.provider_message_id) OVER tries, a.provider_message_id) AS sids,
+        a.provider_message_id <> lag(a.provider_message_id) OVER tries AS other
     FROM messaging_attempt a WHERE a.message_id = m.id AND a.outcome = 'accepted' WINDOW tries AS (ORDER BY a.number)) x
 WHERE x.other AND NOT EXISTS (
     SELECT 1 FROM conversations_messageevent e WHERE e.message_id = m.id AND e.status = 'queued'

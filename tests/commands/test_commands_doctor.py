@@ -146,8 +146,8 @@ def test_what_came_back_and_was_tried_again_by_hand_was_not_handed_over_twice(mi
         cursor.execute("UPDATE messaging_attempt SET started_at = now() - interval '2 hours' WHERE number = 1")
         cursor.execute(
             "INSERT INTO conversations_messageevent (message_id, from_status, status, source, detail, at)"
-            " SELECT message_id, 'undelivered', 'queued', 'admin', 'tried again by hand', now() - %s * interval '1 minute'"
-            " FROM messaging_attempt LIMIT 1",
+            " SELECT message_id, 'undelivered', 'queued', 'admin', 'tried again by hand',"
+            " now() - %s * interval '1 minute' FROM messaging_attempt LIMIT 1",
             [minutes],
         )
     (told,) = doctoring.examine(names=["handed_over_once"])
