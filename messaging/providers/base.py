@@ -142,7 +142,11 @@ class KeepsRecord(Protocol):
     """A provider whose own record of what came in, and of what became of what went out, can be read."""
 
     def received(self, to_address: str, since: datetime) -> list[dict[str, str]]:
-        """Texts to one of our numbers since `since`, each as the form of its webhook. Raises CannotAsk."""
+        """All texts to one of our numbers since `since`, each as the form of its webhook. Raises CannotAsk."""
+        ...
+
+    def with_media(self, form: dict[str, str]) -> dict[str, str]:
+        """One of these forms with its files' addresses, which a list may leave out. Raises CannotAsk."""
         ...
 
     def became(self, provider_message_id: str) -> StatusReport | None:

@@ -43,6 +43,7 @@ STATUSES = {
 }
 KEYWORDS = {"STOP": "stop", "START": "start", "HELP": "help"}
 MOST_MEDIA = 10
+_LARGEST_PAGE = 1000
 
 
 # What may go wrong in reading Twilio's record: a refusal, no connection, an answer that is none.
@@ -166,25 +167,27 @@ class Twilio:
         return [_listed(item) for item in found if _is_same(item, message, since)]
 
     def received(self, to_address: str, since: datetime) -> list[dict[str, str]]:
-        """Twilio's list by To and day, oldest first, as the webhook of each would have been (providers.md, 2)."""
+        """Twilio's list by To and time, oldest first, as the webhook of each would have been (providers.md, 2).
+
+        All of it: Twilio lists the newest first, so what a limit cuts off would be what was missed the longest ago.
+        """
         try:
-            found = self._messages.list(to=to_address, date_sent_after=since, limit=1000, page_size=200)
-            came = [item for item in found if str(item.direction) == "inbound"]
-            return [self._as_form(item) for item in reversed(came)]
+            listed = self._messages.stream(to=to_address, date_sent_after=since, page_size=_LARGEST_PAGE)
+            return [_as_form(item) for item in listed if str(item.direction) == "inbound"][::-1]
         except _NO_RECORD as error:
             raise CannotAsk(str(error)[:300]) from error
 
-    def _as_form(self, item: Any) -> dict[str, str]:
-        form = {
-            "MessageSid": item.sid, "AccountSid": item.account_sid, "From": item.from_, "To": item.to,
-            "Body": item.body or "", "NumSegments": str(item.num_segments or 1), "NumMedia": str(item.num_media or 0),
-            "SmsStatus": "received", "DateCreated": format_datetime(item.date_created) if item.date_created else "",
-        }  # fmt: skip
-        if _count(form["NumMedia"], 0, MOST_MEDIA):
-            base = self._http.origin or "https://api.twilio.com"
-            for place, media in enumerate(self._messages(item.sid).media.list(limit=MOST_MEDIA)):
+    def with_media(self, form: dict[str, str]) -> dict[str, str]:
+        """The form of a listed text with its files' places, which the list has not. Raises CannotAsk."""
+        if not _count(form["NumMedia"], 0, MOST_MEDIA):
+            return form
+        base, form = self._http.origin or "https://api.twilio.com", dict(form)
+        try:
+            for place, media in enumerate(self._messages(form["MessageSid"]).media.list(limit=MOST_MEDIA)):
                 form[f"MediaUrl{place}"] = base + media.uri.removesuffix(".json")
                 form[f"MediaContentType{place}"] = media.content_type or ""
+        except _NO_RECORD as error:
+            raise CannotAsk(str(error)[:300]) from error
         return form
 
     def became(self, provider_message_id: str) -> StatusReport | None:
@@ -199,6 +202,14 @@ class Twilio:
             raise CannotAsk(str(error)[:300]) from error
         raw = str(item.status)
         return StatusReport(provider_message_id, STATUSES.get(raw, ""), raw[:32], str(item.error_code or ""))
+
+
+def _as_form(item: Any) -> dict[str, str]:
+    return {
+        "MessageSid": item.sid, "AccountSid": item.account_sid, "From": item.from_, "To": item.to,
+        "Body": item.body or "", "NumSegments": str(item.num_segments or 1), "NumMedia": str(item.num_media or 0),
+        "SmsStatus": "received", "DateCreated": format_datetime(item.date_created) if item.date_created else "",
+    }  # fmt: skip
 
 
 def _is_same(item: Any, message: Outgoing, since: datetime) -> bool:

@@ -22,6 +22,7 @@ OVERLAP = timedelta(minutes=20)
 # How far back the first pass of a sender looks; a record that is older was never ours to hear of.
 FIRST_LOOK = timedelta(days=1)
 _MOST_SENDERS = 20
+_MOST_ASKED = 1000
 _MOST_RECEIPTS = 100
 # Of each account at once; and so many are asked about at a time, so that a whole pass of one that is silent is short.
 _MOST_OF_ACCOUNT = 50
@@ -88,8 +89,8 @@ def reconcile_texts() -> int:
         return 0
     keepers = [_keeper_or_reason(row) for row in taken]
     with ThreadPoolExecutor(len(taken)) as pool:
-        answers = {pool.submit(_listed, row, keeper): row for row, keeper in zip(taken, keepers, strict=True)}
-        return sum(_note(answers[answer], answer.result()) for answer in as_completed(answers))
+        answers = {pool.submit(_listed, row, keeper): (row, keeper) for row, keeper in zip(taken, keepers, strict=True)}
+        return sum(_note(*answers[answer], answer.result()) for answer in as_completed(answers))
 
 
 def _keeper_or_reason(row: dict[str, Any]) -> KeepsRecord | CannotAsk | None:
@@ -111,27 +112,42 @@ def _listed(row: dict[str, Any], keeper: KeepsRecord | CannotAsk | None) -> list
         return reason
 
 
-def _note(row: dict[str, Any], answer: list[dict[str, str]] | CannotAsk) -> int:
-    found, error = 0, ""
-    if isinstance(answer, CannotAsk):
-        error = str(answer)
+def _note(row: dict[str, Any], keeper: KeepsRecord | CannotAsk | None, answer: list[dict[str, str]] | CannotAsk) -> int:
+    found, reason = (0, answer) if isinstance(answer, CannotAsk) else _fill_in(row, keeper, answer)
+    error = str(reason) if reason else ""
+    if error:
         log.warning("reconcile.cannot_ask", sender_id=row["sender_id"], error=error)
-    else:
-        found = _fill_in(row, answer)
     sql.rows(_LOOKED, {"now": row["now"], "error": error, "found": found, "sender": row["sender_id"]})
     return found
 
 
-def _fill_in(row: dict[str, Any], forms: list[dict[str, str]]) -> int:
-    sids = [form["MessageSid"] for form in forms]
-    params = {"sids": sids, "keys": [intake.text_key(sid) for sid in sids], "provider": row["provider"]}
-    known = {one["sid"] for one in sql.rows(_KNOWN, params)} if sids else set()
-    missed = [form for form in forms if form["MessageSid"] not in known]
-    for form in missed:
-        intake.take_listed(row["provider"], form)
-    if missed:
-        log.info("reconcile.filled_in", sender_id=row["sender_id"], count=len(missed), since=_shown(row))
-    return len(missed)
+def _fill_in(
+    row: dict[str, Any], keeper: KeepsRecord | CannotAsk | None, forms: list[dict[str, str]]
+) -> tuple[int, CannotAsk | None]:
+    """How many were missed and are in now, and what kept the rest out: the next pass looks as far back again."""
+    count, missed = 0, _missed(row["provider"], forms)
+    try:
+        for form in missed:
+            whole = keeper.with_media(form) if isinstance(keeper, KeepsRecord) else form
+            intake.take_listed(row["provider"], whole)
+            count += 1
+    except CannotAsk as reason:
+        return count, reason
+    finally:
+        if count:
+            log.info("reconcile.filled_in", sender_id=row["sender_id"], count=count, since=_shown(row))
+    return count, None
+
+
+def _missed(provider: str, forms: list[dict[str, str]]) -> list[dict[str, str]]:
+    found = []
+    for start in range(0, len(forms), _MOST_ASKED):
+        some = forms[start : start + _MOST_ASKED]
+        sids = [form["MessageSid"] for form in some]
+        params = {"sids": sids, "keys": [intake.text_key(sid) for sid in sids], "provider": provider}
+        known = {one["sid"] for one in sql.rows(_KNOWN, params)}
+        found += [form for form in some if form["MessageSid"] not in known]
+    return found
 
 
 _AWAITED = """

@@ -30,6 +30,15 @@ def test_texts_that_came_while_the_web_was_down_are_filled_in_once_and_in_their_
     assert (thread["unread_count"], thread["last_message"]["id"]) == (2, last["message_id"])
 
 
+def test_of_more_than_a_page_of_texts_that_were_missed_the_oldest_are_filled_in_too(scene):
+    number = phone()
+    sent = scene.send(number, "before")
+    scene.end_of(sent)
+    for n in range(1, 1102):
+        scene.text(number, f"missed {n}", webhook=False)
+    assert scene.until(lambda: scene.conversation(sent)["unread_count"] == 1101, 60), scene.conversation(sent)
+
+
 def test_a_stop_that_came_while_the_web_was_down_counts(scene):
     number = phone()
     scene.end_of(scene.send(number, "before"))
