@@ -16,12 +16,18 @@ from chaos.recovery import Recovered, measure
 from chaos.system import System
 
 SETTLE_SECONDS = 240.0
+RECORD_SECONDS = 120.0
 _OPEN = """
 SELECT (SELECT count(*) FROM conversations_message WHERE due_at IS NOT NULL AND (
         status IN ('scheduled', 'queued', 'sending') OR (status = 'unknown' AND lease_until IS NOT NULL)
         OR (status = 'sent' AND channel = 'sms')))
     + (SELECT count(*) FROM messaging_webhookevent WHERE next_attempt_at IS NOT NULL
         AND status IN ('pending', 'failed')) AS n
+"""
+_NOW = "SELECT clock_timestamp() AS at"
+_NOT_COMPARED = """
+SELECT count(*) AS n FROM messaging_watermark w JOIN accounts_sender s ON s.id = w.sender_id
+WHERE s.is_active AND w.listed_until < %s
 """
 # The harness does not wait for back-offs of ten minutes, nor for the two minutes after which a receipt that was not
 # heard of is asked for; how long those are is not what it tests.
@@ -96,8 +102,18 @@ def _burn(system: System, journal: Journal, plan: Plan) -> int:
 
 def _settle(system: System, *, listed: bool = True) -> float:
     """Wait until nothing is on its way, and (`listed`) the provider's record was compared; the seconds that it took."""
-    began, calm = time.monotonic(), 0
-    while time.monotonic() - began < SETTLE_SECONDS and calm < 3:
+    began = time.monotonic()
+    _wait_for_calm(system)
+    if listed:
+        _wait_for_the_record(system)
+        _wait_for_calm(system)
+        time.sleep(4.0)  # the last receipts
+    return time.monotonic() - began
+
+
+def _wait_for_calm(system: System) -> None:
+    ends, calm = time.monotonic() + SETTLE_SECONDS, 0
+    while time.monotonic() < ends and calm < 3:
         time.sleep(2.0)
         try:
             for statement in _HURRY:
@@ -106,8 +122,13 @@ def _settle(system: System, *, listed: bool = True) -> float:
             calm = calm + 1 if waits == 0 else 0
         except psycopg.Error:  # the database may just be coming back
             calm = 0
-    time.sleep(8.0 if listed else 0.0)  # two passes of the reconciler, and the last receipts
-    return time.monotonic() - began
+
+
+def _wait_for_the_record(system: System) -> None:
+    """Each sender's record is compared once more from now on: what nobody called us about is filled in by then."""
+    calm_at, ends = system.rows(_NOW)[0]["at"], time.monotonic() + RECORD_SECONDS
+    while system.rows(_NOT_COMPARED, (calm_at,))[0]["n"] and time.monotonic() < ends:
+        time.sleep(0.5)
 
 
 def _left(found: Evidence) -> int:

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from chaos.evidence import Evidence, Row
 from chaos.journal import Said
@@ -25,16 +26,17 @@ def lost_sends(found: Evidence) -> Iterable[str]:
     carried: dict[str, list[Row]] = defaultdict(list)
     for entry in found.ledger:
         carried[entry["body"]].append(entry)
+    again = _by_hand(found)
     for said in found.said:
         if said.is_accepted and said.request_id:
             row = by_request.get((said.business_id, said.request_id))
             if row is None:
                 yield f"{said.request_id} was accepted ({said.status}) and has no message"
             elif said.channel != "note":
-                yield from _at_its_end(said, row, carried[said.body])
+                yield from _at_its_end(said, row, carried[said.body], again[row["id"]])
 
 
-def _at_its_end(said: Said, row: Row, entries: list[Row]) -> Iterable[str]:
+def _at_its_end(said: Said, row: Row, entries: list[Row], again: int) -> Iterable[str]:
     name = f"{said.request_id} (message {row['id']})"
     if row["status"] not in ENDS and not is_left_to_a_person(row):
         yield f"{name} is still {row['status']}: {row['error_message']}"
@@ -42,8 +44,18 @@ def _at_its_end(said: Said, row: Row, entries: list[Row]) -> Iterable[str]:
         yield f"{name} is {row['status']}, and the carrier never had it"
     elif row["channel"] == "sms" and entries and row["status"] in {"sent", "failed", "blocked", "canceled"}:
         carrier_says = entries[-1]["status"]
+        if again and carrier_says == "undelivered" and row["status"] in {"blocked", "canceled"}:
+            return  # it came back, was tried again, and was held back before the carrier had it once more
         if carrier_says in {"delivered", "undelivered"} and not (row["status"] == "failed" and len(entries) > 1):
             yield f"{name} is {row['status']}: {row['error_message']}; at the carrier it is {carrier_says}"
+
+
+def _by_hand(found: Evidence) -> Counter[Any]:
+    """How often each message that came back was tried again by hand."""
+    return Counter(
+        event["message_id"] for event in found.events
+        if event["detail"] == "tried again by hand" and event["from_status"] == "undelivered"
+    )  # fmt: skip
 
 
 def is_left_to_a_person(row: Row) -> bool:
@@ -58,10 +70,7 @@ def doubled_sends(found: Evidence) -> Iterable[str]:
         if entry["body"].startswith("chaos "):
             by_body[entry["body"]].append(entry)
     rows = {row["body"]: row for row in found.messages if row["direction"] == "outbound"}
-    by_hand = Counter(
-        event["message_id"] for event in found.events
-        if event["detail"] == "tried again by hand" and event["from_status"] == "undelivered"
-    )  # fmt: skip
+    by_hand = _by_hand(found)
     for body, entries in by_body.items():
         row = rows.get(body)
         allowed = 1 + (by_hand[row["id"]] if row else 0) + _untold(entries)

@@ -375,6 +375,15 @@ def test_an_undelivered_text_that_a_person_tries_again_may_go_once_more():
     assert not verdict(run)["status gone backwards"]
 
 
+def test_an_undelivered_text_that_is_tried_again_may_be_blocked_then():
+    run = kept()
+    row_of(run, 1)["status"], run.ledger[0]["status"] = "blocked", "undelivered"
+    assert verdict(run)["lost"]
+    run.events.append({"message_id": 1, "from_status": "undelivered", "status": "queued",
+                       "detail": "tried again by hand", "at": NOON})  # fmt: skip
+    assert not verdict(run)["lost"]
+
+
 def test_a_mail_that_is_left_to_a_person_is_not_lost():
     run = kept()
     row_of(run, 4)["status"] = "unknown"
