@@ -18,6 +18,8 @@ _FINAL_OF_A_TEXT = {"delivered", "undelivered", "failed"}
 CLAIM_SECONDS = 0.5
 # Two words of one client that were said closer together than this have no sure order.
 APART_SECONDS = 5.0
+# A report that was taken is heeded by then, also where it waited on the disk for the database.
+HEED_SECONDS = 10.0
 
 
 def lost_sends(found: Evidence) -> Iterable[str]:
@@ -84,13 +86,20 @@ def doubled_sends(found: Evidence) -> Iterable[str]:
 
 
 def _untold(entries: list[Row]) -> int:
-    """Mails that the provider took and never told of: silence counts once as not taken (decision 12)."""
-    silent = [one for one in entries[:-1] if one["provider"] == "sendgrid" and not _was_told(one)]
+    """Mails that the provider took and had not told of by the next: silence counts once as not taken (decision 12)."""
+    silent = [
+        one for one, following in itertools.pairwise(entries)
+        if one["provider"] == "sendgrid" and not _was_told(one, _time(following["at"]))
+    ]  # fmt: skip
     return min(1, len(silent))
 
 
-def _was_told(entry: Row) -> bool:
-    return any(200 <= (call["http_status"] or 0) < 300 for call in entry["callbacks"])
+def _was_told(entry: Row, before: datetime) -> bool:
+    """Whether omega took the provider's word for it, and had a moment to heed it."""
+    return any(
+        200 <= (call["http_status"] or 0) < 300 and _time(call["at"]) < before - timedelta(seconds=HEED_SECONDS)
+        for call in entry["callbacks"]
+    )
 
 
 def out_of_order(found: Evidence) -> Iterable[str]:

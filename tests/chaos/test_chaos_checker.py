@@ -25,7 +25,8 @@ def a_message(number, **fields):
 def a_row_of_the_ledger(number, **fields):
     return {
         "provider": "twilio", "body": f"chaos {number}", "to": CLIENT, "status": "delivered",
-        "at": f"2026-03-01T12:{number:02}:00.000Z", "callbacks": [{"http_status": 204}],
+        "at": f"2026-03-01T12:{number:02}:00.000Z",
+        "callbacks": [{"http_status": 204, "at": f"2026-03-01T12:{number:02}:01.000Z"}],
     } | fields  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def a_mail_goes_three_times_in_silence(run):
 
 
 def a_mail_goes_twice_though_it_was_told_of(run):
-    run.ledger.append(run.ledger[2] | {"callbacks": []})
+    run.ledger.insert(3, run.ledger[2] | {"at": "2026-03-01T12:05:00.000Z"})
 
 
 def a_request_makes_two(run):
@@ -363,6 +364,14 @@ def test_two_calls_at_one_time_have_no_order():
 def test_a_mail_that_nobody_told_of_may_go_once_more():
     run = kept()
     run.ledger.insert(2, run.ledger[2] | {"callbacks": []})
+    assert not verdict(run)["doubled"]
+
+
+def test_a_mail_of_which_the_word_came_too_late_may_go_once_more():
+    run = kept()
+    run.ledger.append(a_row_of_the_ledger(5, body="chaos 4", provider="sendgrid", to=MAILBOX))
+    assert verdict(run)["doubled"]
+    run.ledger[2]["callbacks"][0]["at"] = "2026-03-01T12:04:55.000Z"
     assert not verdict(run)["doubled"]
 
 
