@@ -5,7 +5,9 @@ from typing import Any
 
 import orjson
 from django import forms
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -21,24 +23,27 @@ from onboarding.models import Onboarding
 from onboarding.services.requests import Onboard
 from onboarding.services.starting import start_onboarding
 
-_KINDS = [("local", "Local"), ("toll_free", "Toll-free"), ("mobile", "Mobile")]
+_KINDS = [("local", _("Local")), ("toll_free", _("Toll-free")), ("mobile", _("Mobile"))]
 _ACCOUNTS = [
-    ("subaccount", "A new subaccount of the platform's"),
-    ("platform", "The platform's own"),
-    ("own", "One of the business's own, given below"),
+    ("subaccount", _("A new subaccount of the platform's")),
+    ("platform", _("The platform's own")),
+    ("own", _("One of the business's own, given below")),
 ]
 _PLACE_COLUMNS = ("external_id", "name", "phone", "timezone", "address")
 _STAFF_COLUMNS = ("external_id", "name", "email", "role", "phone")
 
 
-def _text(label: str, help_text: str = "", *, required: bool = False, initial: str = "") -> forms.CharField:
+def _text(
+    label: Promise, help_text: Promise | str = "", *, required: bool = False, initial: str = ""
+) -> forms.CharField:
     return forms.CharField(
         label=label, help_text=help_text, required=required, initial=initial, widget=UnfoldAdminTextInputWidget
     )
 
 
-def _lines(label: str, columns: Iterable[str]) -> forms.CharField:
-    help_text = f"One a line: {' | '.join(columns)}. What comes after the name may be left out."
+def _lines(label: Promise, columns: Iterable[str]) -> forms.CharField:
+    sentence = _("One a line: {columns}. What comes after the name may be left out.")
+    help_text = format_lazy(sentence, columns=" | ".join(columns))
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
     return forms.CharField(label=label, help_text=help_text, required=False, widget=widget)
 
@@ -46,39 +51,41 @@ def _lines(label: str, columns: Iterable[str]) -> forms.CharField:
 class OnboardingForm(forms.ModelForm):
     """Fields of a request, or the request itself as JSON."""
 
-    external_id = _text("External id", "The host platform's own id of the business.")
-    name = _text("Name")
-    timezone = _text("Time zone", "Such as America/New_York.", initial="America/New_York")
-    country = _text("Country", "Its two letters: how national numbers are read. It cannot be changed.", initial="US")
-    owner_name = _text("Owner")
-    owner_email = _text("Owner's e-mail")
-    owner_phone = _text("Owner's phone", "The test message goes there.")
-    sms_address = _text("Number for texts and calls", "As +14155550123. Or buy one.")
-    buys = forms.BooleanField(label="Buy a number", required=False, widget=UnfoldBooleanSwitchWidget)
-    area_code = _text("Its area code")
-    kind = forms.ChoiceField(label="Its kind", choices=_KINDS, required=False, widget=UnfoldAdminSelectWidget)
-    email_address = _text("E-mail address", "The records to publish are shown once SendGrid has named them.")
-    places = _lines("Locations", _PLACE_COLUMNS)
-    people = _lines("Staff", _STAFF_COLUMNS)
-    twilio = forms.ChoiceField(
-        label="Twilio account", choices=_ACCOUNTS, required=False, widget=UnfoldAdminSelectWidget
+    external_id = _text(_("External id"), _("The host platform's own id of the business."))
+    name = _text(_("Name"))
+    timezone = _text(_("Time zone"), _("Such as America/New_York."), initial="America/New_York")
+    country = _text(
+        _("Country"), _("Its two letters: how national numbers are read. It cannot be changed."), initial="US"
     )
-    account_sid = _text("Account SID")
-    auth_token = forms.CharField(label="Auth token", required=False, widget=UnfoldAdminPasswordWidget)
+    owner_name = _text(_("Owner"))
+    owner_email = _text(_("Owner's e-mail"))
+    owner_phone = _text(_("Owner's phone"), _("The test message goes there."))
+    sms_address = _text(_("Number for texts and calls"), _("As +14155550123. Or buy one."))
+    buys = forms.BooleanField(label=_("Buy a number"), required=False, widget=UnfoldBooleanSwitchWidget)
+    area_code = _text(_("Its area code"))
+    kind = forms.ChoiceField(label=_("Its kind"), choices=_KINDS, required=False, widget=UnfoldAdminSelectWidget)
+    email_address = _text(_("E-mail address"), _("The records to publish are shown once SendGrid has named them."))
+    places = _lines(_("Locations"), _PLACE_COLUMNS)
+    people = _lines(_("Staff"), _STAFF_COLUMNS)
+    twilio = forms.ChoiceField(
+        label=_("Twilio account"), choices=_ACCOUNTS, required=False, widget=UnfoldAdminSelectWidget
+    )
+    account_sid = _text(_("Account SID"))
+    auth_token = forms.CharField(label=_("Auth token"), required=False, widget=UnfoldAdminPasswordWidget)
     whole = forms.CharField(
-        label="The request as JSON",
+        label=_("The request as JSON"),
         required=False,
-        help_text="As POST /business/onboard takes it; the fields above then count for nothing.",
+        help_text=_("As POST /business/onboard takes it; the fields above then count for nothing."),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
     )
 
     layout = (
-        ("Business", {"fields": (("name", "external_id"), ("timezone", "country"))}),
-        ("Owner", {"fields": (("owner_name", "owner_email"), "owner_phone")}),
-        ("Senders", {"fields": (("sms_address", "email_address"), "buys", ("area_code", "kind"))}),
-        ("Places and people", {"fields": ("places", "people")}),
-        ("Twilio", {"classes": ("collapse",), "fields": ("twilio", ("account_sid", "auth_token"))}),
-        ("Or all of it as JSON", {"classes": ("collapse",), "fields": ("whole",)}),
+        (_("Business"), {"fields": (("name", "external_id"), ("timezone", "country"))}),
+        (_("Owner"), {"fields": (("owner_name", "owner_email"), "owner_phone")}),
+        (_("Senders"), {"fields": (("sms_address", "email_address"), "buys", ("area_code", "kind"))}),
+        (_("Places and people"), {"fields": ("places", "people")}),
+        (_("Twilio"), {"classes": ("collapse",), "fields": ("twilio", ("account_sid", "auth_token"))}),
+        (_("Or all of it as JSON"), {"classes": ("collapse",), "fields": ("whole",)}),
     )
 
     class Meta:

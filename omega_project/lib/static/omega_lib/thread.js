@@ -135,6 +135,7 @@ if (older) {
 class Box {
   constructor(form) {
     this.form = form;
+    this.said = form.closest(".om-composer").dataset;
     this.body = form.querySelector("textarea");
     this.send = form.querySelector("[type=submit]");
     this.counter = form.querySelector(".om-counter");
@@ -163,9 +164,9 @@ class Box {
     const text = this.body.value.trim();
     if (this.counter) {
       const { count: parts, encoding, forcedBy } = countSegments(text);
-      const segments = `${parts} ${parts === 1 ? "segment" : "segments"}`;
+      const segments = `${parts} ${parts === 1 ? this.said.segment : this.said.segments}`;
       this.counter.textContent = text ? `${[...text].length} / 1600 · ${segments}` : "";
-      this.counter.title = encoding === "ucs2" ? `Not in the GSM alphabet: ${forcedBy.join(" ")}` : "GSM alphabet";
+      this.counter.title = encoding === "ucs2" ? `${this.said.unicode} ${forcedBy.join(" ")}` : this.said.gsm;
       this.counter.classList.toggle("om-counter--ucs2", encoding === "ucs2");
     }
     this.send.disabled = this.body.disabled || this.isSending || this.isEmpty;
@@ -252,7 +253,7 @@ class Box {
       }
     } catch {
       // The request_id stays, so that sending again is no second message.
-      this.complain(["The answer did not arrive. Press Send again: what went already is not sent twice."]);
+      this.complain([this.said.lost]);
     } finally {
       this.isSending = false;
       this.count();
