@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from django import forms
-from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -33,15 +32,13 @@ _PLACE_COLUMNS = ("external_id", "name", "phone", "timezone", "address")
 _STAFF_COLUMNS = ("external_id", "name", "email", "role", "phone")
 
 
-def _text(
-    label: Promise, help_text: Promise | str = "", *, required: bool = False, initial: str = ""
-) -> forms.CharField:
+def _text(label: Any, help_text: Any = "", *, required: bool = False, initial: str = "") -> forms.CharField:
     return forms.CharField(
         label=label, help_text=help_text, required=required, initial=initial, widget=UnfoldAdminTextInputWidget
     )
 
 
-def _lines(label: Promise, columns: Iterable[str]) -> forms.CharField:
+def _lines(label: Any, columns: Iterable[str]) -> forms.CharField:
     sentence = _("One a line: {columns}. What comes after the name may be left out.")
     help_text = format_lazy(sentence, columns=" | ".join(columns))
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 4})
