@@ -1,4 +1,4 @@
-"""The five-minute form: the real programs, killed and cut as in the long run, and every promise is kept."""
+"""Three quarters of a minute against the real programs, killed and cut as in the long run: every promise is kept."""
 
 import pytest
 
@@ -9,10 +9,10 @@ from chaos.system import System
 from tests.settings import HOME
 
 
-@pytest.mark.timeout(900)  # half of it is load and faults; settling and recoveries take the rest
-def test_five_minutes_under_fire_break_no_promise():
+@pytest.mark.timeout(600)
+def test_three_quarters_of_a_minute_under_fire_breaks_no_promise():
     with System(HOME.parent / "chaos-test") as system:
-        result = fire(system, seed=7, shape=Shape(seconds=150, rate=10, overtime=30))
+        result = fire(system, seed=7, shape=Shape(seconds=45, rate=10, overtime=30))
     assert result.is_well, table(result)
     assert result.sent > 100
     assert len(result.journal.faults) > 20
