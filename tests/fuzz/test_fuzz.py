@@ -82,10 +82,11 @@ def start(server, part, folder):
     return subprocess.Popen(words, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT), output
 
 
+@pytest.mark.timeout(SECONDS * 2 + 500)  # its requests are counted, not its time: a busy machine takes longer
 def test_no_answer_breaks_the_contract(server, tmp_path):
     running = [start(server, part, tmp_path) for part in range(PROCESSES)]
     try:
-        codes = [process.wait(timeout=SECONDS * 2 + 110) for process, _ in running]
+        codes = [process.wait(timeout=SECONDS * 2 + 400) for process, _ in running]
     finally:
         for process, _ in running:
             process.kill()
