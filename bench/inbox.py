@@ -4,6 +4,7 @@ import selectors
 import socket
 import time
 
+from bench.logins import cookies_of
 from bench.measures import Measures
 from bench.report import Figure, of_rounds
 from bench.shots import Shot
@@ -15,18 +16,6 @@ PAGE_MS, WINDOWS, WINDOWS_MB, TOLD_MS = 150.0, 200, 300.0, 1000.0
 # A log-in may have thirty windows open.
 LOGINS = 8
 _SECONDS = 20.0
-_SESSIONS = f"""
-from django.contrib import auth
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
-for number in range({LOGINS}):
-    user, _ = User.objects.get_or_create(username=f"bench{{number}}", is_staff=True, is_superuser=True)
-    session = SessionStore()
-    session[auth.SESSION_KEY], session[auth.HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-    session[auth.BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session.create()
-    print("SESSION", session.session_key)
-"""
 
 
 class InboxMeasures(Measures):
@@ -34,8 +23,7 @@ class InboxMeasures(Measures):
 
     def inbox(self) -> None:
         """Pages, then windows."""
-        told = self.system.manage("shell", "-c", _SESSIONS)
-        self.cookies = [f"__Host-sessionid={line.split()[1]}" for line in told.splitlines() if line.startswith("SES")]
+        self.cookies = cookies_of(self.system, *(f"bench{number}" for number in range(LOGINS)))
         count = self.system.rows("SELECT count(*) AS n FROM conversations_conversation")[0]["n"]
         self.report.head(f"The inbox at {count:,} conversations, one at a time")
         for name, path in self._paths().items():

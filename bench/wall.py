@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from statistics import median
 
+from bench.logins import cookies_of
 from bench.measures import ALONE, Measures
 from bench.report import Figure, of_rounds
 from bench.shots import Shot
@@ -13,19 +14,6 @@ from tools import probes, programs
 # The most that all requests together cost the processors beside the same without the wall.
 MOST = 1.05
 _ROUNDS, _SECONDS, _WRITES = 5, 1.0, 400
-_OWNER = """
-from django.contrib import auth
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
-from accounts.models import AdminRole
-user, _ = User.objects.get_or_create(username="bench-owner", is_staff=True)
-AdminRole.objects.get_or_create(user=user, role="owner", business_id={business})
-session = SessionStore()
-session[auth.SESSION_KEY], session[auth.HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-session[auth.BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-session.create()
-print("SESSION", session.session_key)
-"""
 
 
 class WallMeasures(Measures):
@@ -45,9 +33,8 @@ class WallMeasures(Measures):
         self.report.add(figure.aim(f"<= {MOST}x", met=mean <= MOST))
 
     def _kinds(self) -> dict[str, Callable[[], list[Shot]]]:
-        told = self.system.manage("shell", "-c", _OWNER.format(business=self.armoury.business_id))
-        (key,) = (line.split()[1] for line in told.splitlines() if line.startswith("SESSION"))
-        own, page = f"/omega/businesses/{self.armoury.business_id}", (("Cookie", f"__Host-sessionid={key}"), SECURE)
+        (cookie,) = cookies_of(self.system, "bench-owner", owner_of=self.armoury.business_id)
+        own, page = f"/omega/businesses/{self.armoury.business_id}", (("Cookie", cookie), SECURE)
         some = list(itertools.islice(self.armoury.persons(), 50))
         return {
             "POST sms/queue": lambda: self.armoury.queue(_WRITES),
