@@ -59,7 +59,7 @@ def refuse_guessing(name: str, address: str) -> None:
 def second_factor(request: HttpRequest) -> HttpResponse:
     """Ask for a code, or set the authenticator up, or show that it is: what of it depends on the person."""
     user: Any = request.user
-    if not (user.is_authenticated and user.is_active and user.is_staff):
+    if not admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:login"))
     device = two_factor.authenticator_of(user.pk)
     if device is None:
@@ -72,7 +72,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 def prove(request: HttpRequest) -> HttpResponse:
     """Ask again who this is, before a sensitive deed: by a code where there is an authenticator, else by password."""
     user: Any = request.user
-    if not (user.is_authenticated and user.is_active and user.is_staff):
+    if not admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:login"))
     device, error = two_factor.authenticator_of(user.pk), ""
     if device is not None and not user.is_verified():
@@ -91,7 +91,7 @@ def prove(request: HttpRequest) -> HttpResponse:
 def log_ins(request: HttpRequest) -> HttpResponse:
     """Where one is logged in; one log-in, or all others, ended."""
     user: Any = request.user
-    if not (user.is_active and user.is_staff):
+    if not admin.site.has_permission(request):
         return HttpResponseRedirect(reverse("admin:login"))
     key = request.session.session_key
     if request.method == "POST":
