@@ -24,7 +24,7 @@ from conversations.event_views import EventStream, event
 from conversations.services import changes
 from omega_project.lib import reach
 from omega_project.lib.api.rendering import dumps
-from omega_project.lib.asgi import Asking, Headers, Receive, Scope, Send, for_pages_of_ours
+from omega_project.lib.asgi import Asking, Headers, Receive, Scope, Send, for_pages_of_ours, until_gone
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS, BEAT_SECONDS, RECHECK_SECONDS = 0.25, 15.0, 2.0
@@ -93,7 +93,7 @@ class EventStreams:
         listener = Listener(response.business_id, response.key, response.position)
         feed = self.feeds.setdefault(listener.business_id, Feed(listener.position))
         feed.listeners.add(listener)
-        gone = asyncio.create_task(_until_gone(listener, receive))
+        gone = asyncio.create_task(until_gone(receive, listener.end))
         del response.headers["Content-Length"]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _headers_of(response)})
@@ -183,12 +183,6 @@ async def _until_woken(listener: Listener, send: Send) -> None:
             await listener.woken.wait()
     except TimeoutError:
         await _give(send, _BEAT)
-
-
-async def _until_gone(listener: Listener, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue
-    listener.end()
 
 
 async def _give(send: Send, chunk: bytes) -> None:

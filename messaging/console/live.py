@@ -26,7 +26,7 @@ from accounts.admin_door import let_in
 from conversations.services import changes, presence
 from messaging.console.news_stream import MOST_LINES, RETRY_MS, backlog, event, place_of, told
 from messaging.console.rooms import VIEW, number
-from omega_project.lib.asgi import Asking, Headers, Receive, Scope, Send, for_pages_of_ours
+from omega_project.lib.asgi import Asking, Headers, Receive, Scope, Send, for_pages_of_ours, until_gone
 from omega_project.lib.reach import reach_of
 
 log = structlog.get_logger(__name__)
@@ -237,7 +237,7 @@ class Live:
 
     async def _hold(self, window: Window, receive: Receive, send: Send, allowed: Headers) -> None:
         """Tell the window everything until its browser, its session or its patience ends."""
-        gone = asyncio.create_task(_until_gone(window, receive))
+        gone = asyncio.create_task(until_gone(receive, lambda: window.tell(None)))
         try:
             await self.hub.join(window)
             await send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *allowed]})
@@ -249,12 +249,6 @@ class Live:
         finally:
             gone.cancel()
             self.hub.leave(window)
-
-
-async def _until_gone(window: Window, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        continue
-    window.tell(None)
 
 
 _STREAM = [

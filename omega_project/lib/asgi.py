@@ -36,6 +36,13 @@ def _guarded(work: Callable[..., T], *args: Any) -> T:
         raise
 
 
+async def until_gone(receive: Receive, then: Callable[[], object]) -> None:
+    """Wait for the client to leave, and do `then`."""
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    then()
+
+
 def for_pages_of_ours(scope: Scope) -> Headers | None:
     """The headers that let a page of ours hear us from another port of its host; None for a page that is not ours."""
     headers = dict(scope["headers"])
