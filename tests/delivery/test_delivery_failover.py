@@ -9,6 +9,7 @@ from omega_project.lib import sql
 from omega_project.lib.api.middleware import drop_dead_connection
 from tests.contract import world as contract
 from tests.contract.shapes import assert_error
+from tests.support.spools import own_spool
 
 AWAY = [
     "25006",  # read only: a standby, or a primary that was demoted
@@ -27,8 +28,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON conversations_message FOR EACH ROW EXECUT
 
 @pytest.fixture(autouse=True)
 def folder(settings, tmp_path):
-    settings.SPOOL_DIR = tmp_path / "spool"
-    spool._Size.at = 0.0
+    own_spool(settings, tmp_path)
 
 
 @pytest.fixture

@@ -13,15 +13,14 @@ from conversations.models import Message
 from messaging.models import WebhookEvent
 from messaging.services import consent, intake, spool, spooling
 from tests.contract import world as contract
+from tests.support.spools import own_spool
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(autouse=True)
 def folder(settings, tmp_path):
-    settings.SPOOL_DIR = tmp_path / "spool"
-    spool._Size.at = 0.0
-    return settings.SPOOL_DIR
+    return own_spool(settings, tmp_path)
 
 
 def hook(number, body="hello"):

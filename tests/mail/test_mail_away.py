@@ -15,15 +15,15 @@ from omega_project.lib import sealing
 from tests.contract.shapes import assert_error
 from tests.contract.world import a_studio
 from tests.mail import letters, reports
+from tests.support.spools import own_spool
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _place(settings, tmp_path):
-    settings.SPOOL_DIR = tmp_path / "spool"
+    own_spool(settings, tmp_path)
     settings.SENDGRID_WEBHOOK_PUBLIC_KEY = reports.public_key()
-    spool._Size.at = 0.0
     carriers.forget()
     yield
     carriers.forget()

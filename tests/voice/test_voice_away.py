@@ -5,6 +5,7 @@ from django.db import OperationalError
 
 from messaging.services import spool, spooling
 from tests.contract.world import a_client, a_staff_member, a_studio, phone, sid
+from tests.support.spools import own_spool
 from tests.voice.world import STATUS, call_in, call_out, heard, leg_form, only_message, report
 
 pytestmark = pytest.mark.django_db
@@ -12,8 +13,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _folder(settings, tmp_path):
-    settings.SPOOL_DIR = tmp_path / "spool"
-    spool._Size.at = 0.0
+    own_spool(settings, tmp_path)
 
 
 @pytest.fixture
