@@ -44,6 +44,7 @@ function tellCounts(counts) {
 }
 
 function placeRows(found) {
+  if (rows.querySelector("[role=alert]")) return; // the list did not come: rows of it would look like all
   for (const { id, html } of found) {
     const old = rows.querySelector(`.in-row[data-id="${id}"]`);
     const hadFocus = old?.contains(document.activeElement);
@@ -141,6 +142,7 @@ async function news(ids, messages) {
 
 async function fetchNews(ids, messages) {
   const asked = query();
+  const listed = String(asked);
   asked.set("ids", ids.slice(0, 100).join(","));
   const concerns = timeline && ids.includes(timeline.id);
   if (concerns) {
@@ -149,7 +151,7 @@ async function fetchNews(ids, messages) {
   }
   try {
     const found = await get("news/", asked);
-    placeRows(found.rows);
+    if (listed === String(query())) placeRows(found.rows); // another list has been asked for meanwhile, whole
     tellCounts(found.counts);
     if (found.thread && timeline?.id === found.thread.id) {
       timeline.take(found.thread);
